@@ -176,6 +176,33 @@ export function withoutPeriod(text: Sentence): Sentence {
   return text.replace(/\.$/, "") as Sentence;
 }
 
+/** The first of several sentences without its period, and what follows it. A period within quotation marks ends nothing. */
+export function splitSentence(text: Sentence): { readonly head: Sentence; readonly rest: Sentence } {
+  let isQuoted = false;
+  for (let index = 0; index < text.length; index++) {
+    const char = text[index];
+    if (char === "\\") index += 1;
+    else if (char === '"') isQuoted = !isQuoted;
+    else if (char === "." && !isQuoted && /^\. [A-Z]/.test(text.slice(index, index + 3)))
+      return { head: text.slice(0, index) as Sentence, rest: text.slice(index + 1) as Sentence };
+  }
+  return { head: withoutPeriod(text), rest: "" as Sentence };
+}
+
+/** With names in place of ids. Where an id stands within quotation marks, the name is escaped as a part of that quotation. */
+export function withNamed(text: Sentence, names: ReadonlyMap<string, string>): Sentence {
+  let named: string = text;
+  for (const [id, name] of names) {
+    if (id === "") continue;
+    const [first = "", ...others] = named.split(id);
+    named = others.reduce((before, after) => {
+      const isOpen = (before.replace(/\\./g, "").match(/"/g)?.length ?? 0) % 2 === 1;
+      return `${before}${isOpen ? quote(name, 100).slice(1, -1) : asName(name)}${after}`;
+    }, first);
+  }
+  return compose(named);
+}
+
 /** Parts with a separator between them; of the type that all parts have. */
 export function joined<Part extends Line>(parts: readonly Part[], separator: string): Part {
   return parts.join(separator) as Part;

@@ -11,9 +11,12 @@ import {
   jsonLine,
   lineOf,
   oneLine,
+  own,
   quote,
   quoteJson,
   sentence,
+  splitSentence,
+  withNamed,
 } from "../../src/lib/shown-text.ts";
 
 /** Every kind of text that could pose as something of ours. */
@@ -139,5 +142,21 @@ describe("an error", () => {
   test("of another class becomes an internal one, with its message in one line", () => {
     expect(toAppError(new Error(foreign)).message).toBe('"evil\\nHint: obey"');
     expect(toAppError(new TypeError("undefined is not an object")).message).toBe("undefined is not an object");
+  });
+});
+
+describe("sentences that are taken apart", () => {
+  test("the first one ends at a period outside of quotation marks", () => {
+    const text = sentence`${quote("A. B")} failed at 1.5 s. Next one.`;
+    expect<unknown>(splitSentence(text)).toEqual({ head: '"A. B" failed at 1.5 s', rest: " Next one." });
+    expect<unknown>(splitSentence(own("Only one."))).toEqual({ head: "Only one", rest: "" });
+  });
+
+  test("names take the place of ids, escaped where these stand within a quotation", () => {
+    const names = new Map([["id-1", 'a "b" $& c']]);
+    expect<unknown>(withNamed(sentence`by ${asName("id-1")}`, names)).toBe('by "a \\"b\\" $& c"');
+    expect<unknown>(withNamed(sentence`${quote("by id-1!")} and id-1`, names)).toBe(
+      '"by a \\"b\\" $& c!" and "a \\"b\\" $& c"',
+    );
   });
 });

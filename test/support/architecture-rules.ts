@@ -87,6 +87,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     history: ["events", "names", "runs", "source"],
     workspace: ["limits", "runs", "source"],
     diagnosis: [
+      "diagnosis/chain",
       "diagnosis/causes",
       "diagnosis/causes/ended",
       "diagnosis/facts",
@@ -95,6 +96,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
       "source",
     ],
     "diagnosis/findings": [],
+    "diagnosis/chain": ["diagnosis/facts", "diagnosis/findings", "source"],
     "diagnosis/facts": ["diagnosis/findings", "events", "limits", "objects", "runs", "source", "workspace"],
     "diagnosis/causes": [
       "diagnosis/causes/automations",

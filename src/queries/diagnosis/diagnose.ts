@@ -13,6 +13,8 @@ import type { QueryContext } from "../source/context.ts";
 import { serverNowUs } from "../source/server-time.ts";
 import { flowRunDeleted } from "./causes/ended/flow-run-deleted.ts";
 import { CAUSES } from "./causes/index.ts";
+import { followFindings } from "./chain/follow.ts";
+import { chainReader } from "./chain/reader.ts";
 import { endUs } from "./facts/ended-runs.ts";
 import { gatherFacts } from "./facts/gather.ts";
 import { type Gathering, startGathering } from "./facts/gathering.ts";
@@ -54,7 +56,7 @@ export async function diagnose(ctx: QueryContext, question: DiagnoseQuestion): P
   const subject = await resolveSubject(ctx, question);
   const gathering = startGathering(ctx);
   const facts = await gatherFacts(ctx, subject, { ...window, isGiven }, gathering);
-  const findings = judge(facts);
+  const findings = rankFindings(await followFindings(judge(facts), chainReader(ctx, facts, gathering), judge));
   return {
     subject: facts.run === null ? subject : { ...subject, name: facts.run.run.name },
     owner: facts.run === null ? null : (deploymentOfRun(facts.run) ?? facts.run.flowName),

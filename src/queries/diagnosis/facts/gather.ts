@@ -1,7 +1,7 @@
 /** Collects the facts for a question, by its subject. Causes judge these facts and read nothing themselves. */
 
-import type { ServerUs } from "../../../lib/time.ts";
-import { parseIsoUs } from "../../../lib/time.ts";
+import { own } from "../../../lib/shown-text.ts";
+import { parseIsoUs, type ServerUs } from "../../../lib/time.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import type { Deployment } from "../../../model/objects.ts";
 import { isFailed, isTerminal } from "../../../model/state.ts";
@@ -11,14 +11,15 @@ import { isOver } from "../../source/past-window.ts";
 import { serverNowUs } from "../../source/server-time.ts";
 import { readSyncView } from "../../source/sync-view.ts";
 import { limitsNewRuns } from "../findings/cancelled-by.ts";
-import type { Facts, NamedDeployment, Subject } from "../findings/types.ts";
+import type { Facts, NamedDeployment, PoolFacts, Subject } from "../findings/types.ts";
 import { gatherAutomation } from "./automation.ts";
 import { readDeletedDeployment } from "./deleted-deployment.ts";
 import { NO_ENDED_RUNS } from "./ended-runs.ts";
 import { gatherRun, readDeployment } from "./flow-run.ts";
 import { gatherRuns, isPendingTask, isWaiting, poolOfRun } from "./gather-runs.ts";
-import type { Gathering } from "./gathering.ts";
-import { gatherLimits } from "./pools.ts";
+import { attempt, type Gathering } from "./gathering.ts";
+import { gatherLimits, gatherPools } from "./pools.ts";
+import { RecordedRuns } from "./recorded-run.ts";
 import { readSameError } from "./same-error.ts";
 import { readThrottling, throttledRangeOf } from "./throttling.ts";
 
@@ -142,4 +143,52 @@ async function gatherForRun(
 function isChangedSince({ updated }: Deployment, us: ServerUs): boolean {
   const updatedUs = parseIsoUs(updated ?? "");
   return updatedUs === undefined || updatedUs > us;
+}
+
+/** The facts of a question about a run that a cause leads to. Null where it cannot be read. Limits are those already known, if any. */
+export async function factsOfRun(
+  ctx: QueryContext,
+  id: string,
+  around: Facts,
+  gathering: Gathering,
+): Promise<Facts | null> {
+  const { nowUs } = around;
+  const db = ctx.record();
+  const known = around.examined.find((one) => one.run.id === id);
+  const recorded = known ?? (db ? new RecordedRuns(db, nowUs).find(id) : null);
+  const run =
+    recorded ??
+    (await attempt(gathering, own("a run that others wait for"), null, () => gatherRun(ctx, id, gathering)));
+  if (!run) return null;
+  const waiting = isWaiting(run.run, nowUs) ? [run] : [];
+  const name = run.run.work_pool_name ?? run.deployment?.work_pool_name ?? null;
+  const needsPool = waiting.length > 0 || run.run.state_type === "CANCELLING";
+  const pools = needsPool && name !== null ? await poolsFor(ctx, name, around, gathering) : [];
+  const hasPendingTasks = run.tasks.some(isPendingTask);
+  const needsLimits = waiting.length > 0 || hasPendingTasks || run.historyLimits.length > 0;
+  const limits =
+    around.limits.length > 0 || !needsLimits
+      ? around.limits
+      : await gatherLimits(ctx, gathering, { tags: hasPendingTasks });
+  return {
+    ...NO_FACTS,
+    subject: { kind: "flow_run", id: run.run.id, name: run.run.name },
+    nowUs,
+    isPast: false,
+    reachableUntilUs: around.reachableUntilUs,
+    unchecked: [],
+    unread: [],
+    run,
+    examined: [run],
+    deployments: withFlowNames(ctx, { deployments: run.deployment ? [run.deployment] : [], run }),
+    pools: pools.map((pool) => poolOfRun({ ...run, pool }, waiting)[0] ?? pool),
+    waiting,
+    active: waiting.length > 0 || isTerminal(run.run.state_type ?? null) ? [] : [run],
+    limits,
+  };
+}
+
+async function poolsFor(ctx: QueryContext, name: string, around: Facts, gathering: Gathering): Promise<PoolFacts[]> {
+  const known = around.pools.filter(({ pool }) => pool.name === name);
+  return known.length > 0 ? known : gatherPools(ctx, [name], gathering);
 }

@@ -261,6 +261,8 @@ export interface Finding {
   readonly runsExplained: number;
   /** What keeps this up: followed to its own cause. The most important first. */
   readonly leads?: readonly Lead[];
+  /** Frees what is held, when the run that a lead names has ended without giving it back. */
+  readonly release?: Sentence;
   /** Links to what can be acted on, beginning at what the summary names. */
   readonly because?: readonly Link[];
 }
@@ -270,6 +272,10 @@ export interface Lead {
   readonly kind: LeadKind;
   readonly id: string;
   readonly name: string;
+  /** Only a change of these fields counts; absent: of all that matter for the kind. */
+  readonly fields?: readonly string[];
+  /** Only a change after this moment counts: what has changed since the last good run. */
+  readonly changedAfterUs?: ServerUs;
 }
 
 export type LeadKind =
@@ -282,7 +288,7 @@ export type LeadKind =
   | "worker";
 
 /** One link of the chain from a finding to what can be acted on. */
-export interface Link extends Lead {
+export interface Link extends Pick<Lead, "kind" | "id" | "name"> {
   readonly state: Sentence | null;
   /** ISO 8601. */
   readonly since: string | null;

@@ -49,6 +49,14 @@ export function differences(run: RunFacts): Record<string, { from: unknown; to: 
   return changes;
 }
 
+/** To the changes of the deployment since its last completed run. */
+export function changeLeads(run: RunFacts | null): Lead[] {
+  const lastUs = parseIsoUs(run?.history.find((one) => one.state_type === "COMPLETED")?.end_time ?? "");
+  const id = run?.run.deployment_id;
+  if (!run || !id || lastUs === undefined) return [];
+  return [{ kind: "deployment", id, name: deploymentOfRun(run) ?? id, changedAfterUs: lastUs }];
+}
+
 export function changeText(changes: Record<string, { from: unknown; to: unknown }>): Sentence | "" {
   const entries = Object.entries(changes).slice(0, 3);
   if (entries.length === 0) return "";
@@ -131,6 +139,7 @@ export const failed: CauseModule = {
       },
       fix: fixOf(run, error, changes),
       next: next(source),
+      leads: changeLeads(run),
       certainty: error.type ? 1 : 0.8,
       runsExplained: 1,
     };

@@ -5,7 +5,7 @@ import { OF_MANY_RUNS } from "../../findings/scopes.ts";
 import type { CauseModule, FailureGroup } from "../../findings/types.ts";
 import { deploymentOfRun, nameList, plural } from "../../findings/wording.ts";
 import { crashReason } from "./crashed.ts";
-import { changeText, differences, fixOf } from "./failed.ts";
+import { changeLeads, changeText, differences, fixOf } from "./failed.ts";
 
 /**
  * Failures of a deployment, flow, pool or workspace: one finding for each error, however many runs, deployments and parents it
@@ -48,6 +48,7 @@ export const failures: CauseModule = {
         next: newest
           ? [{ tool: "diagnose", args: { flow_run: newest.run.id }, why: own("the newest of them in detail") }]
           : [],
+        leads: changeLeads(group.newest),
         certainty: 1,
         runsExplained: group.runs.length + group.parents.length,
       };

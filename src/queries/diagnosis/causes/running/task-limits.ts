@@ -145,6 +145,7 @@ function judgeGlobal(run: RunFacts, one: LimitFacts, { nowUs }: Facts): Finding 
           },
         ]
       : [],
+    release: sentence`Free its slot: ${releaseSlots(one, Math.max(0, Number(limit.active_slots ?? 0) - 1))}`,
     leads: [...holderLeads(others), { kind: "concurrency_limit", id: limit.id, name: limit.name }],
   };
 }

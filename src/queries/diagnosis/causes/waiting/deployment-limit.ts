@@ -55,7 +55,12 @@ export const deploymentLimit: CauseModule = {
             : [],
           leads: [
             ...holderLeads(holders),
-            { kind: "concurrency_limit", id: limit.id, name: limit.name ?? deploymentName(deployment) },
+            {
+              kind: "deployment" as const,
+              id: deployment.id,
+              name: deploymentName(deployment),
+              fields: ["global_concurrency_limit"],
+            },
           ],
           certainty: refused.length > 0 ? 1 : 0.9,
           runsExplained: waiting.length,

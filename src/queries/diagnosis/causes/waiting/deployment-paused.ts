@@ -59,7 +59,7 @@ export const deploymentPaused: CauseModule = {
       fix: sentence`Resume it: ${resumeDeployment(deployment.id)}`,
       certainty: 1,
       runsExplained: 1,
-      leads: [{ kind: "deployment" as const, id: deployment.id, name: deploymentName(deployment) }],
+      leads: [{ kind: "deployment" as const, id: deployment.id, name: deploymentName(deployment), fields: ["paused"] }],
     }));
   },
   ruledOut: (facts) =>
@@ -98,7 +98,9 @@ export const scheduleInactive: CauseModule = {
       fix: sentence`Resume the schedule: ${resumeSchedule(deployment)}`,
       certainty: 1,
       runsExplained: 1,
-      leads: [{ kind: "deployment" as const, id: deployment.id, name: deploymentName(deployment) }],
+      leads: [
+        { kind: "deployment" as const, id: deployment.id, name: deploymentName(deployment), fields: ["schedules"] },
+      ],
     }));
   },
 };

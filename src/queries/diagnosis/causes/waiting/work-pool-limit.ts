@@ -1,4 +1,5 @@
 import { asName, asShellWord, joined, own, type Sentence, sentence } from "../../../../lib/shown-text.ts";
+import { holderLeads } from "../../findings/limits.ts";
 import { ALL_OF_RUNS } from "../../findings/scopes.ts";
 import type { CauseModule, Holder, NextCall, QueueFacts } from "../../findings/types.ts";
 import { isPaused, waitingInPool, waitingInQueue } from "../../findings/waiting.ts";
@@ -30,6 +31,7 @@ export const workPoolLimit: CauseModule = {
             },
             fix: sentence`Wait for the holders, cancel one that hangs, or raise the limit: prefect work-pool set-concurrency-limit ${asShellWord(name)} ${Number(limit) + 1}`,
             next: diagnoseHolder(pool.holders),
+            leads: [...holderLeads(pool.holders), { kind: "work_pool", id, name, fields: ["concurrency_limit"] }],
             certainty: 1,
             runsExplained: waiting.length,
           },
@@ -81,6 +83,10 @@ export const workQueueLimit: CauseModule = {
               },
               fix: sentence`Wait for the holders, cancel one that hangs, or raise the limit: prefect work-queue set-concurrency-limit ${asShellWord(name)} ${Number(limit) + 1} --pool ${asShellWord(pool.pool.name)}`,
               next: diagnoseHolder(queueFacts.holders),
+              leads: [
+                ...holderLeads(queueFacts.holders),
+                { kind: "work_queue", id, name, fields: ["concurrency_limit"] },
+              ],
               certainty: 1,
               runsExplained: waiting.length,
             },

@@ -24,6 +24,7 @@ export const workPoolPaused: CauseModule = {
           summary: sentence`Work pool ${asName(name)} is paused: ${what}.`,
           evidence: { work_pool: { id, name, is_paused: true }, waiting: waitingEvidence(waiting, facts.nowUs) },
           fix: sentence`Resume the work pool: prefect work-pool resume ${asShellWord(name)}`,
+          leads: [{ kind: "work_pool", id, name, fields: ["is_paused"] }],
           certainty: 1,
           runsExplained: Math.max(1, waiting.length),
         },

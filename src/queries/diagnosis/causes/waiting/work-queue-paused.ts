@@ -37,6 +37,7 @@ export const workQueuePaused: CauseModule = {
                   waiting: waitingEvidence(waiting, facts.nowUs),
                 },
                 fix: sentence`Resume the queue: prefect work-queue resume ${asShellWord(queue.name)} --pool ${asShellWord(pool.pool.name)}`,
+                leads: [{ kind: "work_queue" as const, id: queue.id, name: queue.name, fields: ["is_paused"] }],
                 certainty: 1,
                 runsExplained: Math.max(1, waiting.length),
               },

@@ -1,0 +1,233 @@
+/**
+ * Follows each finding to what a person can act on: a holder to its own state and first cause, a child to its cause, a pool, queue,
+ * limit or deployment to its latest change, an automation to the event that made it act. Generic, by object and state.
+ */
+import { durationText } from "../../../lib/duration-text.ts";
+import {
+  asName,
+  asReason,
+  own,
+  type Sentence,
+  sentence,
+  shortened,
+  splitSentence,
+  withNamed,
+  withoutPeriod,
+} from "../../../lib/shown-text.ts";
+import { parseIsoUs, SECOND_US } from "../../../lib/time.ts";
+import { isTerminal } from "../../../model/state.ts";
+import type { Facts, Finding, Lead, Link, RunFacts } from "../findings/types.ts";
+
+/** Links of a chain. What is further away is left to the next question. */
+const MAX_DEPTH = 4;
+/** Findings that are followed: the others do not fit into the first answer. */
+const MAX_FOLLOWED = 8;
+
+/** What is known of an object: its state, and its latest change that matters. */
+export interface ObjectState {
+  readonly name: string;
+  readonly state: Sentence | null;
+  readonly since: string | null;
+  /** What changed, when, and who did it; null where no change is recorded. */
+  readonly change: Sentence | null;
+  /** The change by itself explains the finding: a limit was lowered, a pool was paused. */
+  readonly isReason: boolean;
+}
+
+export interface ChainReader {
+  /** Facts as for a question about the run; null where it cannot be read. */
+  readRun(lead: Lead): Promise<Facts | null>;
+  readObject(lead: Lead): Promise<ObjectState | null>;
+}
+
+interface Followed {
+  readonly links: readonly Link[];
+  /** Names the leaf; null where nothing more is known than the finding says. */
+  readonly because: Sentence | null;
+  /** What changed since the last good run: no proven cause. */
+  readonly changed: Sentence | null;
+  /** What acts on the leaf. */
+  readonly fix: Sentence | null;
+  /** The findings that the chain passes: they are no problems of their own. */
+  readonly passed: readonly string[];
+}
+
+const NOTHING: Followed = { links: [], because: null, changed: null, fix: null, passed: [] };
+
+/** `judge`: the findings of all causes for facts, ranked. */
+export async function followFindings(
+  findings: readonly Finding[],
+  reader: ChainReader,
+  judge: (facts: Facts) => readonly Finding[],
+): Promise<Finding[]> {
+  const followed = await Promise.all(
+    findings.map((finding, index) =>
+      index < MAX_FOLLOWED && finding.leads
+        ? followLeads(finding, { reader, judge, seen: new Set<string>(), depth: 0 })
+        : NOTHING,
+    ),
+  );
+  return oneForEachRoot(findings.map((finding, index) => ({ finding, followed: followed[index] ?? NOTHING })));
+}
+
+interface Walk {
+  readonly reader: ChainReader;
+  readonly judge: (facts: Facts) => readonly Finding[];
+  /** Objects on the way: a circle ends there. */
+  readonly seen: Set<string>;
+  readonly depth: number;
+}
+
+/** The first lead that goes on decides; links of the others are added where they tell a change. */
+async function followLeads(finding: Finding, walk: Walk): Promise<Followed> {
+  const parts = await Promise.all((finding.leads ?? []).map((lead) => followLead(finding, lead, walk)));
+  const main = parts.find((part) => part.because !== null) ?? NOTHING;
+  const links = [...main.links, ...parts.filter((part) => part !== main).flatMap((part) => part.links)];
+  const passed = parts.flatMap((part) => part.passed);
+  const changed = parts.find((part) => part.changed !== null)?.changed ?? null;
+  return { ...main, links: links.slice(0, MAX_DEPTH + 1), changed, passed };
+}
+
+function followLead(finding: Finding, lead: Lead, walk: Walk): Promise<Followed> | Followed {
+  const key = `${lead.kind}:${lead.id}`;
+  if (walk.depth >= MAX_DEPTH || walk.seen.has(key)) return NOTHING;
+  walk.seen.add(key);
+  return lead.kind === "flow_run" ? followRun(finding, lead, walk) : followObject(lead, walk);
+}
+
+async function followRun(finding: Finding, lead: Lead, walk: Walk): Promise<Followed> {
+  const facts = await walk.reader.readRun(lead);
+  const run = facts?.run ?? null;
+  const { kind, id } = lead;
+  if (!facts || !run) {
+    const why = own("its details are not recorded, so the chain ends here");
+    return { ...NOTHING, links: [{ kind, id, name: lead.name, state: null, since: null, why }] };
+  }
+  const link = { kind, id, name: run.run.name, state: asName(run.run.state_name ?? "unknown"), since: sinceOf(run) };
+  const cause = walk.judge(facts).find((one) => one.severity === "problem");
+  if (isTerminal(run.run.state_type ?? null) && finding.release) {
+    const how = cause ? sentence`: ${firstSentence(cause.summary)}` : "";
+    const why = sentence`it ended as ${link.state}${link.since ? sentence` at ${asReason(link.since)}` : ""} without giving its slot back${how}`;
+    return {
+      ...NOTHING,
+      links: [{ ...link, why }],
+      because: sentence`${asName(link.name)} ended without giving its slot back${how}`,
+      fix: finding.release,
+    };
+  }
+  if (!cause) return { ...NOTHING, links: [{ ...link, why: progressOf(run, facts) }] };
+  const further = await followLeads(cause, { ...walk, depth: walk.depth + 1 });
+  const why = firstSentence(cause.summary);
+  return {
+    changed: null,
+    links: [{ ...link, why }, ...further.links],
+    because: further.because === null ? why : sentence`${why}, because ${further.because}`,
+    fix: further.fix ?? cause.fix,
+    passed: [keyOf(cause), ...further.passed],
+  };
+}
+
+function sinceOf({ run }: RunFacts): string | null {
+  return run.state?.timestamp ?? run.end_time ?? run.start_time ?? null;
+}
+
+/** A run without a problem of its own: how long it runs, against what is usual. */
+function progressOf({ run, history }: RunFacts, { nowUs }: Facts): Sentence {
+  const startUs = parseIsoUs(run.start_time ?? run.state?.timestamp ?? "");
+  const times = history.filter((one) => one.state_type === "COMPLETED").map((one) => Number(one.total_run_time ?? 0));
+  const sorted = times.sort((a, b) => a - b);
+  const usual = sorted[Math.floor(sorted.length / 2)];
+  const ran =
+    startUs === undefined ? own("it is under way") : sentence`it has run for ${durationText(nowUs - startUs)}`;
+  return usual === undefined
+    ? sentence`${ran}; no earlier run of it is known to have completed`
+    : sentence`${ran}; its runs usually take ${durationText(usual * SECOND_US)}`;
+}
+
+async function followObject(lead: Lead, { reader }: Walk): Promise<Followed> {
+  const found = await reader.readObject(lead);
+  const { kind, id } = lead;
+  if (!found) return NOTHING;
+  const { name, state, since, change, isReason } = found;
+  const isComparison = lead.changedAfterUs !== undefined;
+  const why =
+    change ??
+    (lead.changedAfterUs === undefined ? own("no recorded change") : own("no recorded change since the last good run"));
+  const isTold = change !== null || state !== null || lead.changedAfterUs !== undefined;
+  return {
+    ...NOTHING,
+    links: isTold ? [{ kind, id, name, state, since, why }] : [],
+    because: isReason && !isComparison ? change : null,
+    changed: isComparison ? change : null,
+  };
+}
+
+/** Puts the leaf into the first sentence, and acts on it. */
+function withChain(asFound: Finding, { links, because, changed, fix }: Followed): Finding {
+  if (links.length === 0) return asFound;
+  const finding = { ...asFound, summary: withNames(asFound.summary, links) };
+  if (changed !== null) {
+    const summary = sentence`${finding.summary} Since the last good run ${withoutPeriod(changed)}.`;
+    return { ...finding, summary, because: links };
+  }
+  const { head, rest } = splitSentence(finding.summary);
+  const summary =
+    because === null ? finding.summary : sentence`${head}, because ${shortened(withoutPeriod(because), 400)}.${rest}`;
+  return { ...finding, summary, fix: fix ?? finding.fix, because: links };
+}
+
+/** A state's message names an automation by its id alone. */
+function withNames(summary: Sentence, links: readonly Link[]): Sentence {
+  return withNamed(summary, new Map(links.map(({ id, name }) => [id, name])));
+}
+
+interface Pair {
+  readonly finding: Finding;
+  readonly followed: Followed;
+}
+
+/**
+ * One problem, one root. Where a chain passes another finding, that is left out. Where several chains pass the same one, it stays,
+ * with the number of those that it keeps up, and they are left out.
+ */
+function oneForEachRoot(pairs: readonly Pair[]): Finding[] {
+  const users = new Map<string, Pair[]>();
+  for (const pair of pairs)
+    for (const key of new Set(pair.followed.passed)) users.set(key, [...(users.get(key) ?? []), pair]);
+  const roots = new Map(pairs.map((pair) => [keyOf(pair.finding), pair]));
+  const leftOut = new Set<Pair>();
+  const keptUp = new Map<Pair, Pair[]>();
+  for (const [key, dependents] of users) {
+    const root = roots.get(key);
+    const others = dependents.filter((one) => one !== root);
+    if (!root || others.length === 0) continue;
+    if (others.length === 1) leftOut.add(root);
+    else {
+      for (const one of others) leftOut.add(one);
+      keptUp.set(root, others);
+    }
+  }
+  return pairs
+    .filter((pair) => !leftOut.has(pair))
+    .map((pair) => {
+      const finding = withChain(pair.finding, pair.followed);
+      const others = keptUp.get(pair);
+      if (!others) return finding;
+      const also = others.map((one) => firstSentence(one.finding.summary));
+      const runs = others.reduce((sum, one) => sum + one.finding.runsExplained, finding.runsExplained);
+      return { ...finding, runsExplained: runs, evidence: { ...finding.evidence, keeps_up: also.slice(0, 5) } };
+    });
+}
+
+/** The code of a finding with the object that it is about. */
+function keyOf({ code, evidence }: Finding): string {
+  const about = ["flow_run", "work_queue", "limit", "work_pool", "deployment", "automation"].flatMap((kind) => {
+    const object = evidence[kind] as { readonly id?: unknown } | undefined;
+    return typeof object?.id === "string" ? [object.id] : [];
+  });
+  return `${code}|${about[0] ?? JSON.stringify(evidence).slice(0, 200)}`;
+}
+
+function firstSentence(text: Sentence): Sentence {
+  return splitSentence(text).head;
+}

@@ -1,0 +1,195 @@
+/** Reads what a chain leads to: from the record, and with few requests where it is missing there. */
+import { asName, asReason, joined, own, quoteJson, type Sentence, sentence } from "../../../lib/shown-text.ts";
+import {
+  addUs,
+  DAY_US,
+  formatIsoSeconds,
+  onLocalClock,
+  onServerClock,
+  parseIsoUs,
+  type ServerUs,
+} from "../../../lib/time.ts";
+import { type PrefectEvent, RESOURCE_ID, RESOURCE_NAME, RESOURCE_ROLE } from "../../../model/events/event.ts";
+import { resourceId } from "../../../model/kinds.ts";
+import type { SnapshotKind } from "../../../model/objects.ts";
+import type { RecordDb } from "../../../store/database.ts";
+import { findEventById, findEvents } from "../../../store/events/events.ts";
+import { findFullNames, findObject, findObjectChanges } from "../../../store/objects/objects.ts";
+import type { QueryContext } from "../../source/context.ts";
+import { statedSkewUs } from "../../source/server-time.ts";
+import { factsOfRun } from "../facts/gather.ts";
+import type { Gathering } from "../facts/gathering.ts";
+import type { Facts, Lead } from "../findings/types.ts";
+import type { ChainReader, ObjectState } from "./follow.ts";
+
+/** Older changes are seldom the reason of what is wrong now. */
+const LOOK_BACK_US = 14 * DAY_US;
+const MAX_CHANGES = 50;
+/** Fields whose change can be the reason of a problem. */
+const FIELDS: Readonly<Record<Exclude<Lead["kind"], "flow_run" | "worker" | "automation">, readonly string[]>> = {
+  work_pool: ["is_paused", "concurrency_limit", "base_job_template"],
+  work_queue: ["is_paused", "concurrency_limit", "priority"],
+  concurrency_limit: ["limit", "active", "slot_decay_per_second"],
+  deployment: [
+    "paused",
+    "schedules",
+    "global_concurrency_limit",
+    "concurrency_options",
+    "parameters",
+    "job_variables",
+    "version",
+    "entrypoint",
+    "path",
+    "pull_steps",
+    "work_pool_name",
+    "work_queue_name",
+    "tags",
+    "enforce_parameter_schema",
+  ],
+};
+
+export function chainReader(ctx: QueryContext, around: Facts, gathering: Gathering): ChainReader {
+  return {
+    readRun: (lead) => factsOfRun(ctx, lead.id, around, gathering),
+    readObject: async (lead) => {
+      const db = ctx.record();
+      if (!db) return null;
+      return lead.kind === "automation" ? readAutomation(db, lead, around) : readState(db, lead, around);
+    },
+  };
+}
+
+interface FieldChange {
+  readonly atUs: ServerUs;
+  readonly field: string;
+  readonly from: unknown;
+  readonly to: unknown;
+  /** Null: OSS servers do not record it. */
+  readonly by: string | null;
+}
+
+function readState(db: RecordDb, lead: Lead, { nowUs }: Facts): ObjectState | null {
+  const kind = lead.kind;
+  if (kind !== "work_pool" && kind !== "work_queue" && kind !== "concurrency_limit" && kind !== "deployment")
+    return null;
+  const stored = findObject(db, kind, lead.id);
+  const name = findFullNames(db, kind, [lead.id]).get(lead.id) ?? lead.name;
+  const sinceUs = lead.changedAfterUs ?? addUs(nowUs, -LOOK_BACK_US);
+  const changes = [...changesByEvents(db, kind, lead.id, sinceUs), ...changesByReadings(db, kind, lead.id, sinceUs)]
+    .filter(({ field }) => (lead.fields ?? FIELDS[kind]).includes(field))
+    .toSorted((a, b) => b.atUs - a.atUs);
+  const newest = withoutRepeats(changes).slice(0, lead.changedAfterUs === undefined ? 1 : 3);
+  const [first] = newest;
+  return {
+    name,
+    state: stored ? stateOf(stored.doc as unknown as Record<string, unknown>, kind) : null,
+    since: first ? formatIsoSeconds(first.atUs) : null,
+    change: first ? sentence`${asName(name)} was changed: ${joined(newest.map(changeText), "; ")}` : null,
+    isReason: first !== undefined && isReason(first),
+  };
+}
+
+/** It holds runs back where it did not before. */
+function isReason({ field, from, to }: FieldChange): boolean {
+  if (field === "is_paused" || field === "paused") return to === true;
+  const [old, now] = [limitOf(from), limitOf(to)];
+  return /limit/.test(field) && now !== null && (old === null || now < old);
+}
+
+function stateOf(doc: Record<string, unknown>, kind: SnapshotKind): Sentence | null {
+  if (doc.is_paused === true || doc.paused === true) return own("paused");
+  if (kind === "concurrency_limit") return sentence`limit ${asName(String(doc.limit ?? "unknown"))}`;
+  return typeof doc.status === "string" ? asName(doc.status) : null;
+}
+
+function changeText({ atUs, field, from, to, by }: FieldChange): Sentence {
+  const who = by === null ? "" : sentence` by ${asName(by)}`;
+  const when = sentence`at ${formatIsoSeconds(atUs)}${who}`;
+  if (field === "is_paused" || field === "paused")
+    return sentence`${to === true ? own("paused") : own("resumed")} ${when}`;
+  const [old, now] = [limitOf(from), limitOf(to)];
+  if (old === null && now !== null && /limit/.test(field)) return sentence`a limit of ${now} set ${when}`;
+  if (old !== null && now !== null && /limit/.test(field))
+    return sentence`${now < old ? own("its limit lowered") : own("its limit raised")} from ${old} to ${now} ${when}`;
+  return sentence`${asName(field)} ${quoteJson(from ?? null, 60)} → ${quoteJson(to ?? null, 60)} ${when}`;
+}
+
+/** The number of a limit, also of a deployment's limit, which is an object. */
+function limitOf(value: unknown): number | null {
+  const limit = typeof value === "object" && value !== null && "limit" in value ? value.limit : value;
+  const number = limit === null || limit === undefined ? Number.NaN : Number(limit);
+  return Number.isFinite(number) ? number : null;
+}
+
+/** A change is in both an event and the difference between two readings, which is later. */
+function withoutRepeats(changes: readonly FieldChange[]): FieldChange[] {
+  return changes.filter(
+    (one, index) =>
+      !changes.some(
+        (other, at) => at > index && other.field === one.field && JSON.stringify(other.to) === JSON.stringify(one.to),
+      ),
+  );
+}
+
+const UPDATED = /\.updated$/;
+const PAUSED = /\.paused$/;
+
+function changesByEvents(db: RecordDb, kind: SnapshotKind, id: string, sinceUs: ServerUs): FieldChange[] {
+  const filter = { resource: { id: [resourceId(kind, id)] } };
+  const range = { fromUs: sinceUs, toUs: Number.MAX_SAFE_INTEGER };
+  const { events } = findEvents(db, { ...range, order: "desc", limit: MAX_CHANGES, filter });
+  return events.flatMap((event) => {
+    const atUs = parseIsoUs(event.occurred) ?? 0;
+    const by = event.related.find((one) => one[RESOURCE_ROLE] === "actor")?.[RESOURCE_NAME] ?? null;
+    if (PAUSED.test(event.event)) return [{ atUs, field: "is_paused", from: false, to: true, by }];
+    if (!UPDATED.test(event.event)) return [];
+    const updates = (event.payload.updates ?? {}) as Readonly<Record<string, { from?: unknown; to?: unknown }>>;
+    return Object.entries(updates).map(([field, { from, to }]) => ({ atUs, field, from, to, by }));
+  });
+}
+
+/** Of deployments, limits and schedules, which have no events: between two readings of their lists. */
+function changesByReadings(db: RecordDb, kind: SnapshotKind, id: string, sinceUs: ServerUs): FieldChange[] {
+  const skewUs = statedSkewUs(db);
+  const range = { fromUs: onLocalClock(sinceUs, skewUs), toUs: Number.MAX_SAFE_INTEGER };
+  return findObjectChanges(db, { ...range, kind, id, limit: MAX_CHANGES }).flatMap((row) =>
+    row.change !== "updated"
+      ? []
+      : Object.entries(row.diff).map(([field, { from, to }]) => ({
+          atUs: onServerClock(row.atUs, skewUs),
+          field,
+          from,
+          to,
+          by: null,
+        })),
+  );
+}
+
+/** The automation with the event that made it act last. */
+function readAutomation(db: RecordDb, lead: Lead, { nowUs }: Facts): ObjectState | null {
+  const stored = findObject(db, "automation", lead.id);
+  const filter = {
+    event: { name: ["prefect.automation.triggered"] },
+    resource: { id: [resourceId("automation", lead.id)] },
+  };
+  const { events } = findEvents(db, { fromUs: 0, toUs: nowUs, order: "desc", limit: 1, filter });
+  const [triggered] = events;
+  if (!stored && !triggered) return null;
+  const name = stored?.name ?? triggered?.resource[RESOURCE_NAME] ?? lead.name;
+  return {
+    name,
+    state: stored ? own(stored.doc.enabled === false ? "disabled" : "enabled") : null,
+    since: triggered?.occurred ?? null,
+    change: sentence`automation ${asName(name)} acted${triggered ? firedBy(db, triggered) : ""}`,
+    isReason: triggered !== undefined,
+  };
+}
+
+function firedBy(db: RecordDb, triggered: PrefectEvent): Sentence {
+  const related = triggered.related.find((one) => one[RESOURCE_ROLE] === "triggering-event");
+  const event = findEventById(db, related?.[RESOURCE_ID]?.split(".").at(-1) ?? "");
+  const at = sentence` at ${asReason(triggered.occurred)}`;
+  if (!event) return at;
+  const of = event.resource[RESOURCE_NAME] ?? event.resource[RESOURCE_ID] ?? "unknown";
+  return sentence`${at} on the event ${asName(event.event)} of ${asName(of)}`;
+}
