@@ -3,6 +3,7 @@ import { fatalProblem, settingsFromFiles } from "../app/settings-source.ts";
 import { openSyncSession } from "../app/sync-session.ts";
 import { VERSION } from "../app/version.ts";
 import { systemClock } from "../lib/clock.ts";
+import { counted } from "../lib/shown-text.ts";
 import { onServerClock } from "../lib/time.ts";
 import { coveredRanges } from "../store/coverage.ts";
 import { openRecord } from "../store/database.ts";
@@ -80,6 +81,6 @@ function reportLines(report: AuditReport): string[] {
     `${"hour".padEnd(17)} ${["server", "record", "repaired"].map((name) => name.padStart(9)).join(" ")}  verdict`,
     ...rows,
     `${"all".padEnd(17)} ${[server, record, repaired].map((n) => String(n).padStart(9)).join(" ")}`,
-    `Ids compared in ${sample.buckets} of ${sample.of} buckets. ${unexplained === 0 ? "Nothing is unexplained." : `${unexplained} events are unexplained.`}`,
+    `Ids compared in ${sample.buckets} of ${counted(sample.of, "bucket")}. ${unexplained === 0 ? "Nothing is unexplained." : `${counted(unexplained, "event is", "events are")} unexplained.`}`,
   ];
 }

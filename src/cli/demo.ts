@@ -9,6 +9,7 @@ import { loadSettings } from "../config/load-settings.ts";
 import type { ResolvedSettings } from "../config/settings.ts";
 import { type ReplayServer, startReplayServer } from "../demo/replay-server.ts";
 import { systemClock } from "../lib/clock.ts";
+import { counted } from "../lib/shown-text.ts";
 import { parseIsoUs } from "../lib/time.ts";
 import type { CallResult } from "../mcp/call-result.ts";
 import { callTool } from "../mcp/guard.ts";
@@ -127,7 +128,7 @@ function print(out: Output, question: string, { tool, args, result, maxLines }: 
   out.line(question);
   out.line(`   ${tool} ${JSON.stringify(args)}`);
   for (const line of lines.slice(0, maxLines)) out.line(`   | ${fitted(line, out)}`);
-  if (lines.length > maxLines) out.line(`   | … ${lines.length - maxLines} more lines`);
+  if (lines.length > maxLines) out.line(`   | … ${counted(lines.length - maxLines, "more line")}`);
   out.line(`   ${sourceLine(result)}`);
   out.line();
 }

@@ -8,7 +8,7 @@ import type { Settings } from "../config/settings.ts";
 import { normaliseApiUrl } from "../config/urls.ts";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
-import { quote, sentence } from "../lib/shown-text.ts";
+import { counted, quote, sentence } from "../lib/shown-text.ts";
 import { formatIsoUs, onServerClock } from "../lib/time.ts";
 import { openRecord } from "../store/database.ts";
 import { findEventRange } from "../store/events/events.ts";
@@ -38,7 +38,7 @@ export async function runForget(ctx: CommandContext): Promise<number> {
   const what = beforeUs === null ? "everything" : `everything from before ${formatIsoUs(beforeUs)}`;
   if (files.length === 0)
     return report(ctx, { instance, file, removed_events: 0, freed_bytes: 0 }, "Nothing is recorded");
-  const where = files.length === 1 ? files[0] : `${files.length} records in ${settings.dataDir}`;
+  const where = files.length === 1 ? files[0] : `${counted(files.length, "record")} in ${settings.dataDir}`;
   const question = `Remove ${what} that is recorded of ${instance} (${(sizeOf() / 1e6).toFixed(1)} MB in ${where})?`;
   if (!invocation.switches.has("yes") && !(await askYes(question, out, signal))) {
     out.note("Nothing was removed.");
@@ -131,7 +131,7 @@ function report({ invocation, out }: CommandContext, done: ForgetReport, sentenc
   if (invocation.switches.has("json")) out.json(done);
   else
     out.line(
-      `${sentence} of ${instance}: ${removed_events.toLocaleString("en-US")} events, ${(freed_bytes / 1e6).toFixed(1)} MB freed.`,
+      `${sentence} of ${instance}: ${counted(removed_events, "event")}, ${(freed_bytes / 1e6).toFixed(1)} MB freed.`,
     );
   return 0;
 }

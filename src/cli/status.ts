@@ -3,10 +3,11 @@ import { firstRecordFileOf, recordFileOf, recordFilesOf } from "../app/connectio
 import { settingsFromFiles } from "../app/settings-source.ts";
 import { VERSION } from "../app/version.ts";
 import { systemClock } from "../lib/clock.ts";
+import { counted } from "../lib/shown-text.ts";
 import { formatIsoUs } from "../lib/time.ts";
 import type { TimeRange } from "../model/freshness.ts";
 import { changedServerNote, isOtherServer, OTHER_SERVER_NOTE } from "../queries/source/other-server.ts";
-import { type RecordStatus, walProblem } from "../queries/workspace/record-status.ts";
+import { type RecordStatus, rowTexts, walProblem } from "../queries/workspace/record-status.ts";
 import { bytesAside, recordBytes } from "../store/file/record-file.ts";
 import { recordFilesBeside } from "../store/file/server-records.ts";
 import type { CommandContext } from "./command.ts";
@@ -119,7 +120,7 @@ function statusLines(
     return [...first, ...table(damaged), "Fill it: prefect-mcp-bun sync"];
   }
   const events = facts.coverage.event ?? [];
-  const rows = Object.entries(status.rows).map(([name, count]) => `${count.toLocaleString("en-US")} ${name}`);
+  const rows = rowTexts(status.rows);
   return table([
     ["Instance", `${facts.instance}${status.version ? ` (Prefect ${status.version})` : ""}`],
     ...(facts.another_server === null ? [] : [["Server", facts.another_server]]),
@@ -128,7 +129,7 @@ function statusLines(
       ? [
           [
             "Other servers",
-            `${ofServers.count} records of servers that answered here before, ${(ofServers.bytes / 1e6).toFixed(1)} MB`,
+            `${counted(ofServers.count, "record")} of servers that answered here before, ${(ofServers.bytes / 1e6).toFixed(1)} MB`,
           ],
         ]
       : []),
@@ -143,7 +144,7 @@ function statusLines(
     ["Syncing", syncingText(status)],
     ["Requests", requestsText(facts)],
     ...(callers.count > 0
-      ? [["Of HTTP callers", `${callers.count} records, ${(callers.bytes / 1e6).toFixed(1)} MB`]]
+      ? [["Of HTTP callers", `${counted(callers.count, "record")}, ${(callers.bytes / 1e6).toFixed(1)} MB`]]
       : []),
     ...damaged,
     ...(walProblem(status) === null ? [] : [["Problem", walProblem(status) ?? ""]]),

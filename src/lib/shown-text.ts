@@ -145,6 +145,20 @@ export function figure(value: number, digits = 0): Sentence {
   return value.toLocaleString("en-US", fraction) as Sentence;
 }
 
+/** A count with its noun, the only way in which answers and messages write it: `1 run`, `3 runs`, `0 entries`, `4,007 events`. */
+export function counted<const One extends string, const Many extends string = never>(
+  count: number,
+  one: One & Checked<One>,
+  many?: Many & Checked<Many>,
+): Sentence {
+  return compose(`${figure(count)} ${count === 1 ? one : (many ?? `${one}s`)}`);
+}
+
+/** `a flow run`, `an automation`. */
+export function withArticle<const Noun extends string>(noun: Noun & Checked<Noun>): Sentence {
+  return compose(`${/^[aeiou]/i.test(noun) ? "an" : "a"} ${noun}`);
+}
+
 /** A value as JSON in one line. Invisible characters are escaped, so that the JSON stays the same value. */
 export function jsonLine(value: unknown): Line {
   return escapeInvisible(JSON.stringify(value) ?? "null") as Line;

@@ -1,7 +1,7 @@
 /** Rows of every kind, most of them recorded from Prefect, for tests of token budgets. */
 
 import { readFileSync } from "node:fs";
-import { sentence } from "../../src/lib/shown-text.ts";
+import { own } from "../../src/lib/shown-text.ts";
 import { parseIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
 import type { Freshness } from "../../src/model/freshness.ts";
@@ -39,7 +39,7 @@ export function answer(items: readonly Item[], budget: number, layout: "table" |
   const cursorAfter = (index: number) => `cursor${index}`;
   return listAnswer({
     key: "rows",
-    title: sentence`rows`,
+    noun: [own("row"), own("rows")],
     items,
     hasMore: true,
     cursorAfter,

@@ -146,7 +146,7 @@ describe("diagnose", () => {
     expect(codes(today.structured)).toContain("worker_offline");
     const { structured, text } = await h.call(diagnoseTool, { ...subject, ...YESTERDAY });
     expect(codes(structured)).toEqual(["failure"]);
-    expect(structured.state).toStartWith("1 runs ended (1 failed or crashed");
+    expect(structured.state).toStartWith("1 run ended (1 failed or crashed");
     expect(structured.state).not.toContain("waiting");
     expect(structured.could_not_check).toEqual([
       "which runs waited then, and the workers, pools, queues and limits of that time",

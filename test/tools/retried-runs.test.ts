@@ -103,7 +103,7 @@ test("a search says that lines may come after the reading of a log", async () =>
   const early = await h.call(searchTool, question);
   expect(early.structured.coverage).toMatchObject({
     complete: false,
-    notes: [expect.stringContaining("Logs of 1 of the 1 runs in this time are not fully recorded")],
+    notes: [expect.stringContaining("Logs of 1 of 1 run in this time are not fully recorded")],
   });
   h.cover("log", { fromUs: 0, toUs: T0_US + 12 * MINUTE_US, scope: run.id });
   expect((await h.call(searchTool, question)).structured.coverage.complete).toBe(true);

@@ -3,7 +3,17 @@
 import type { ResolvedSettings, SettingProblem, Settings, SettingValue } from "../../config/settings.ts";
 import { type AppError, toAppError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { asName, asPlace, asReason, figure, joined, own, type Sentence, sentence } from "../../lib/shown-text.ts";
+import {
+  asName,
+  asPlace,
+  asReason,
+  counted,
+  figure,
+  joined,
+  own,
+  type Sentence,
+  sentence,
+} from "../../lib/shown-text.ts";
 import { isOlderVersion, LEAST_VERSION } from "../../model/prefect-version.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
 import { unsupportedVersion } from "../../prefect/older-servers/server-version.ts";
@@ -285,7 +295,7 @@ function checkRecord({ readRecord }: DoctorDeps): DoctorFinding[] {
       ? "no range is complete yet"
       : sentence`complete up to ${asReason(duration(status.lagMs))} ago`;
   const who = ({ self: "this process", other: "another process", none: "no process" } as const)[status.syncing];
-  const what = sentence`The record holds ${figure(status.events)} events, ${lag}; ${own(who)} is syncing it.`;
+  const what = sentence`The record holds ${counted(status.events, "event")}, ${lag}; ${own(who)} is syncing it.`;
   const { lastError } = status;
   const last =
     lastError && status.syncing !== "none"

@@ -1,3 +1,4 @@
+import { counted } from "../../lib/shown-text.ts";
 import type { SyncProgress } from "../../sync/sync-once.ts";
 import type { Output } from "./output.ts";
 
@@ -49,17 +50,13 @@ export function progressLine(progress: SyncProgress, withBar: boolean): string {
   const full = Math.round(share * BAR_WIDTH);
   const bar = withBar ? `[${"█".repeat(full)}${"░".repeat(BAR_WIDTH - full)}] ` : "";
   const parts = [
-    `${count(events)} events`,
-    `${count(pages)} pages`,
-    `${count(requests)} requests`,
-    ...(eventsPerSecond > 0 ? [`${count(Math.round(eventsPerSecond))} events/s`] : []),
+    counted(events, "event"),
+    counted(pages, "page"),
+    counted(requests, "request"),
+    ...(eventsPerSecond > 0 ? [`${counted(Math.round(eventsPerSecond), "event")}/s`] : []),
     ...(etaMs === null || phase === "done" ? [] : [`${duration(etaMs)} left`]),
   ];
   return `${bar}${Math.floor(share * 100)} % ${PHASES[phase]}: ${parts.join(", ")}`;
-}
-
-function count(value: number): string {
-  return value.toLocaleString("en-US");
 }
 
 export function duration(ms: number): string {

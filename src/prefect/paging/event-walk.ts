@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { asReason, type Checked, own, sentence } from "../../lib/shown-text.ts";
+import { asReason, type Checked, counted, own, sentence } from "../../lib/shown-text.ts";
 import { addUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { type EventFilter, occurredWithin } from "../../model/events/event-filter.ts";
@@ -91,7 +91,9 @@ async function readPage(reader: EventReader, range: TimeRange, options: WalkOpti
       throw contradiction(sentence`a page of ${stamped.length} where ${options.pageSize} were asked`);
     if (isWhole) return stamped;
     if (reading >= MAX_READINGS)
-      throw contradiction(sentence`${stamped.length} events of ${page.total} on a page that should hold more`);
+      throw contradiction(
+        sentence`${counted(stamped.length, "event")} of ${page.total} on a page that should hold more`,
+      );
   }
 }
 

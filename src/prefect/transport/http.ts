@@ -6,6 +6,7 @@
 import { AppError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/logger.ts";
+import { counted } from "../../lib/shown-text.ts";
 import { addMs, type SteadyMs } from "../../lib/time.ts";
 import type { AnswerBudget } from "./answer-budget.ts";
 import { findBaseProblem } from "./base-url.ts";
@@ -211,7 +212,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
     if (answer.status >= 300 || isHtmlPage(answer)) throw failures.answer(answer, route);
     const type = answer.headers.get("content-type") ?? "no content type";
     const problem = answer.status === WHOLE_ANSWER ? "it is not JSON" : `its status is ${answer.status}`;
-    throw failures.unexpectedAnswer(route, `${problem} (${type}, ${answer.text.length} characters)`);
+    throw failures.unexpectedAnswer(route, `${problem} (${type}, ${counted(answer.text.length, "character")})`);
   }
 
   const http: Http = {

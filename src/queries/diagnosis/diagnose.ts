@@ -1,5 +1,5 @@
 /** One question, one verdict: collects facts, lets the causes judge them, and ranks the findings. */
-import { asName, asReason, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { asName, asReason, counted, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { addUs, DAY_US, earliestOf, latestUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { withNotes } from "../../model/freshness.ts";
@@ -137,7 +137,7 @@ function stateOf(facts: Facts): Sentence {
   const lastFailed = last
     ? sentence`; the last to fail was ${asName(last.run.name)} at ${asReason(last.run.end_time ?? "")}`
     : "";
-  const ended = sentence`${total} runs ended (${failedTotal} failed or crashed${lastFailed})`;
+  const ended = sentence`${counted(total, "run")} ended (${failedTotal} failed or crashed${lastFailed})`;
   return facts.isPast
     ? ended
     : sentence`${ended}, ${facts.active.length} in progress, ${facts.waiting.length} waiting to start`;

@@ -2,7 +2,7 @@
 
 import { AppError } from "../../errors.ts";
 import { append } from "../../lib/lists.ts";
-import { type Sentence, sentence } from "../../lib/shown-text.ts";
+import { counted, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { formatIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
@@ -89,9 +89,13 @@ function checkStep(stepUs: number, by: Grouping, window: TimeRange, baseUs: numb
   }
   const count = Math.floor((window.toUs - baseUs) / stepUs) + 1;
   if (by !== "time" || count <= MAX_BUCKETS) return;
-  throw new AppError("invalid_input", sentence`interval gives ${count} buckets, at most ${MAX_BUCKETS} are counted`, {
-    hint: sentence`Give a longer interval or a shorter window (now ${formatIsoUs(window.fromUs)} to ${formatIsoUs(window.toUs)}).`,
-  });
+  throw new AppError(
+    "invalid_input",
+    sentence`interval gives ${counted(count, "bucket")}, at most ${MAX_BUCKETS} are counted`,
+    {
+      hint: sentence`Give a longer interval or a shorter window (now ${formatIsoUs(window.fromUs)} to ${formatIsoUs(window.toUs)}).`,
+    },
+  );
 }
 
 /** Recorded counts, and live counts of the remaining parts. */

@@ -1,6 +1,7 @@
 /** Events from Prefect, with the order and the positions that events of the record have. */
+
 import { AppError } from "../../errors.ts";
-import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { counted, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { earliestUs, formatIsoUs, latestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import type { EventFilter } from "../../model/events/event-filter.ts";
@@ -40,7 +41,7 @@ export function gapsOf({ unread, unlisted }: LiveEvents, slow: Sentence): LiveGa
 
 function unlistedNote([first, ...others]: readonly TimeRange[]): Sentence {
   const at = own(formatIsoUs(first?.fromUs ?? 0));
-  const more = others.length === 0 ? "" : sentence` and ${others.length} further moments`;
+  const more = others.length === 0 ? "" : sentence` and ${counted(others.length, "further moment")}`;
   return sentence`Prefect lists fewer events of ${at}${more} than it counts: its pages leave out events of the same time.`;
 }
 

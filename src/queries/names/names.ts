@@ -4,7 +4,17 @@
  */
 
 import { AppError, toAppError } from "../../errors.ts";
-import { asName, asNames, joined, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
+import {
+  asName,
+  asNames,
+  counted,
+  joined,
+  own,
+  quote,
+  type Sentence,
+  sentence,
+  withArticle,
+} from "../../lib/shown-text.ts";
 import { closest } from "../../lib/similar.ts";
 import { formatIsoUs } from "../../lib/time.ts";
 import { isUuid } from "../../lib/uuid.ts";
@@ -46,15 +56,19 @@ export async function resolveName(ctx: QueryContext, kind: NamedKind, text: stri
   const given = text.trim();
   if (given === "") throw new AppError("invalid_input", `an empty text names no ${KINDS[kind].label}`);
   if (given.length > LONGEST) {
-    throw new AppError("invalid_input", sentence`a text of ${given.length} characters names no ${KINDS[kind].label}`, {
-      hint: sentence`Give at most ${LONGEST} characters: an id, its beginning, a UI link or a name.`,
-    });
+    throw new AppError(
+      "invalid_input",
+      sentence`a text of ${counted(given.length, "character")} names no ${KINDS[kind].label}`,
+      {
+        hint: sentence`Give at most ${LONGEST} characters: an id, its beginning, a UI link or a name.`,
+      },
+    );
   }
   const link = parseLink(given);
   if (link !== null && link.kind !== kind) {
     throw new AppError(
       "invalid_input",
-      sentence`${quote(given)} is a ${KINDS[link.kind].label}, not a ${KINDS[kind].label}`,
+      sentence`${quote(given)} is ${withArticle(KINDS[link.kind].label)}, not ${withArticle(KINDS[kind].label)}`,
     );
   }
   const key = link?.key ?? given;
@@ -85,9 +99,13 @@ function onlyOfFlow(given: string, rows: readonly NamedRow[]): ResolvedName {
   const existing = rows.filter((row) => !row.isDeleted);
   const [first] = existing.length > 0 ? existing : rows;
   if (first && existing.length <= 1) return resolved(first);
-  throw new AppError("invalid_input", sentence`${quote(given)} is a flow with ${countOf(existing)} deployments`, {
-    hint: sentence`Give one of them: ${listed(existing)}.`,
-  });
+  throw new AppError(
+    "invalid_input",
+    sentence`${quote(given)} is a flow with ${atLeast(existing)}${counted(existing.length, "deployment")}`,
+    {
+      hint: sentence`Give one of them: ${listed(existing)}.`,
+    },
+  );
 }
 
 /** `flow/deployment` or `pool/queue`. Names contain no slash. */
@@ -133,9 +151,13 @@ function only(kind: NamedKind, given: string, rows: readonly NamedRow[]): Resolv
   const [first] = meant;
   if (first && meant.length === 1) return resolved(first);
   const form = PARENT_FORM[kind];
-  throw new AppError("invalid_input", sentence`${quote(given)} names ${countOf(meant)} ${KINDS[kind].plural}`, {
-    hint: sentence`Give the id${form === undefined ? "" : sentence` or the ${form}`} of one: ${listed(meant)}.`,
-  });
+  throw new AppError(
+    "invalid_input",
+    sentence`${quote(given)} names ${atLeast(meant)}${counted(meant.length, KINDS[kind].label, KINDS[kind].plural)}`,
+    {
+      hint: sentence`Give the id${form === undefined ? "" : sentence` or the ${form}`} of one: ${listed(meant)}.`,
+    },
+  );
 }
 
 /** How the name of an object with a parent is given, so that it names one object. */
@@ -144,8 +166,9 @@ const PARENT_FORM: Partial<Record<NamedKind, Sentence>> = {
   work_queue: sentence`pool/queue`,
 };
 
-function countOf({ length }: readonly NamedRow[]): Sentence {
-  return length >= MAX_NAMED ? sentence`at least ${MAX_NAMED}` : sentence`${length}`;
+/** At most so many rows were read. */
+function atLeast({ length }: readonly NamedRow[]): Sentence {
+  return own(length >= MAX_NAMED ? "at least " : "");
 }
 
 function listed(rows: readonly NamedRow[]): Sentence {

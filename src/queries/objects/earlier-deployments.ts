@@ -1,5 +1,5 @@
 /** Deployments that were deleted and created again under the same name. Earlier runs belong to the old id. */
-import { asName, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { asName, counted, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findByName } from "../../store/objects/names.ts";
 import { countRunsOfDeployment } from "../../store/runs/runs-of-owner.ts";
@@ -16,7 +16,7 @@ export function earlierDeploymentNotes(db: RecordDb, id: string, name: string): 
     .flatMap((one) => {
       const n = countRunsOfDeployment(db, one.id, MAX_COUNTED);
       if (n === 0) return [];
-      const runs = n === 1 ? "1 run is" : sentence`${n === MAX_COUNTED ? "at least " : ""}${n} runs are`;
+      const runs = sentence`${n === MAX_COUNTED ? "at least " : ""}${counted(n, "run is", "runs are")}`;
       const them = n === 1 ? "it" : "them";
       return [
         sentence`An earlier deployment ${quote(one.name)} (${asName(one.id)}) was deleted; its ${runs} not listed here, ask for ${them} by that id.`,

@@ -2,7 +2,7 @@
 
 import { AppError } from "../../errors.ts";
 import { append } from "../../lib/lists.ts";
-import { asNames, own, quote, quoteJson, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { asNames, counted, own, quote, quoteJson, type Sentence, sentence } from "../../lib/shown-text.ts";
 import {
   addUs,
   earliestOf,
@@ -347,7 +347,7 @@ function unsearched(
     const { runs, missing } = countRunsWithoutLogs(db, window, addUs(nowUs, -ctx.freshMs * 1000));
     if (missing > 0) {
       notes.push(
-        sentence`Logs of ${missing} of the ${runs} runs in this time are not fully recorded, so lines may be missing; get_flow_run_logs with text searches one run.`,
+        sentence`Logs of ${missing} of ${counted(runs, "run")} in this time are not fully recorded, so lines may be missing; get_flow_run_logs with text searches one run.`,
       );
     }
   }

@@ -1,7 +1,7 @@
 /** Overview of the workspace: counts of runs in a window and in the one before, all limits, work pools, and problems. */
 
 import { durationText } from "../../lib/duration-text.ts";
-import { asName, joined, own, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { asName, counted, joined, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { addUs, DAY_US, latestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { withNotes } from "../../model/freshness.ts";
@@ -140,7 +140,7 @@ function runProblems(problems: RunProblems, counts: RunCounts, pools: readonly W
 function moreFailing(groups: number, counts: RunCounts): Problem {
   return {
     code: "failed_runs",
-    summary: sentence`${groups} more flows or deployments fail; ${counts.failed + counts.crashed} runs failed or crashed in all`,
+    summary: sentence`${counted(groups, "more flow or deployment fails", "more flows or deployments fail")}; ${counted(counts.failed + counts.crashed, "run")} failed or crashed in all`,
   };
 }
 

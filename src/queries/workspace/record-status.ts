@@ -1,7 +1,7 @@
 /** Content of the record, how current it is, and which process syncs it. For the tool and for the command `status`. */
 
 import type { Clock } from "../../lib/clock.ts";
-import { asPlace, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { asPlace, counted, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { onServerClock, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";
@@ -48,6 +48,19 @@ export interface RecordStatus {
   readonly rows: Readonly<Record<string, number>>;
   /** Number of runs whose logs are recorded whole. */
   readonly runsWithLogs: number;
+}
+
+/** Rows of the record by table, in words; tables without rows too. */
+export function rowTexts(rows: RecordStatus["rows"]): Sentence[] {
+  const count = (table: string) => rows[table] ?? 0;
+  if (Object.keys(rows).length === 0) return [];
+  return [
+    counted(count("flow_run"), "flow run"),
+    counted(count("task_run"), "task run"),
+    counted(count("log"), "log line"),
+    counted(count("object"), "object"),
+    counted(count("object_change"), "change of an object", "changes of objects"),
+  ];
 }
 
 const KINDS = ["event", "flow_run", "task_run"] as const;

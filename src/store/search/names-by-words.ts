@@ -1,7 +1,7 @@
 /** Runs by the words of their names, objects by those of their names and of some of their fields. */
 
 import { AppError } from "../../errors.ts";
-import { sentence } from "../../lib/shown-text.ts";
+import { counted, sentence } from "../../lib/shown-text.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { factsOf, nameOf, SNAPSHOT_KINDS, searchedTexts } from "../../model/kinds.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
@@ -179,7 +179,7 @@ export function checkSearchTerms({ all, none }: SearchTerms): void {
   if (!isLong && words.length <= MAX_WORDS) return;
   const what = isLong
     ? sentence`a word has more than ${MAX_WORD_CHARS} characters`
-    : sentence`there are ${words.length} words`;
+    : sentence`there are ${counted(words.length, "word")}`;
   throw new AppError("invalid_input", sentence`argument "query": ${what}`, {
     hint: sentence`A search takes at most ${MAX_WORDS} words of ${MAX_WORD_CHARS} characters.`,
   });

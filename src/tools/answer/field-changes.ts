@@ -1,5 +1,7 @@
 /** The differences between two values of a field, in words. Schedules are described as in `get_deployments`. */
+
 import { isJsonObject } from "../../lib/exact-json.ts";
+import { counted } from "../../lib/shown-text.ts";
 import { truncate } from "../../lib/truncate.ts";
 import { describeSchedule } from "../../model/objects/schedule.ts";
 import type { DeploymentSchedule, JsonObject } from "../../model/objects.ts";
@@ -25,7 +27,7 @@ async function changesOfField(field: string, from: unknown, to: unknown): Promis
   const schedules = field === "schedules" ? await scheduleChanges(from, to) : null;
   const all = schedules ?? memberChanges(field, from, to, 0);
   const left = all.length - MAX_MEMBERS;
-  return left <= 1 ? all : [...all.slice(0, MAX_MEMBERS), `${left} more differences in ${field}`];
+  return left <= 1 ? all : [...all.slice(0, MAX_MEMBERS), `${counted(left, "more difference")} in ${field}`];
 }
 
 function memberChanges(path: string, from: unknown, to: unknown, depth: number): string[] {

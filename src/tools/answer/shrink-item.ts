@@ -1,5 +1,7 @@
 /** Cuts one item that alone is larger than an answer may be. */
+
 import { largest } from "../../lib/lists.ts";
+import { counted } from "../../lib/shown-text.ts";
 import type { Item } from "./table.ts";
 import { estimateJsonTokens } from "./token-budget.ts";
 
@@ -68,12 +70,12 @@ function cutItem(members: readonly Member[], room: number, leftOut: number): Ite
     isCut(member) ? cutValue(member.value, member.json, room) : member.value,
   ]);
   const cut = members.filter(isCut).map(({ key }) => key);
-  return { ...Object.fromEntries(shown), cut: [...cut, ...(leftOut > 0 ? [`${leftOut} more members`] : [])] };
+  return { ...Object.fromEntries(shown), cut: [...cut, ...(leftOut > 0 ? [counted(leftOut, "more member")] : [])] };
 }
 
 function cutValue(value: unknown, json: string, room: number): string {
   const text = typeof value === "string" ? value : json;
   const head = text.slice(0, Math.ceil(room * 0.6)).replace(/[\uD800-\uDBFF]$/, "");
   const tail = text.slice(-Math.floor(room * 0.3)).replace(/^[\uDC00-\uDFFF]/, "");
-  return `${head} …[${text.length - head.length - tail.length} characters cut]… ${tail}`;
+  return `${head} …[${counted(text.length - head.length - tail.length, "character")} cut]… ${tail}`;
 }

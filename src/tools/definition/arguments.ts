@@ -9,7 +9,7 @@ import { AppError } from "../../errors.ts";
 import { ExactNumber, isJsonNumber, isJsonObject, parseJson } from "../../lib/exact-json.ts";
 import { findJsonExcess, findValueExcess } from "../../lib/json-bounds.ts";
 import { largest } from "../../lib/lists.ts";
-import { asName, asNames, asReason, quote, quoteJson, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { asName, asNames, asReason, counted, quote, quoteJson, type Sentence, sentence } from "../../lib/shown-text.ts";
 import type { ToolDefinition } from "./define-tool.ts";
 import type { JsonSchema } from "./listing.ts";
 import { inputSchema } from "./listing.ts";
@@ -50,17 +50,25 @@ function asObject(args: unknown): Record<string, unknown> {
 function checkSize(key: string, value: unknown): void {
   const texts = Array.isArray(value) ? value : [value];
   if (texts.length > MAX_ENTRIES) {
-    throw new AppError("invalid_input", sentence`argument "${asName(key)}" has ${texts.length} entries`, {
-      hint: sentence`A list may have at most ${MAX_ENTRIES} entries; split it over several calls.`,
-    });
+    throw new AppError(
+      "invalid_input",
+      sentence`argument "${asName(key)}" has ${counted(texts.length, "entry", "entries")}`,
+      {
+        hint: sentence`A list may have at most ${MAX_ENTRIES} entries; split it over several calls.`,
+      },
+    );
   }
   const excess = findValueExcess(value, BOUNDS);
   if (excess !== null) throw new AppError("invalid_input", sentence`argument "${asName(key)}" ${excess.what}`);
   const longest = largest([0, ...texts.map((text) => (typeof text === "string" ? text.length : 0))]);
   if (longest <= LONGEST_TEXT) return;
-  throw new AppError("invalid_input", sentence`argument "${asName(key)}" has a text of ${longest} characters`, {
-    hint: sentence`A text may have at most ${LONGEST_TEXT} characters.`,
-  });
+  throw new AppError(
+    "invalid_input",
+    sentence`argument "${asName(key)}" has a text of ${counted(longest, "character")}`,
+    {
+      hint: sentence`A text may have at most ${LONGEST_TEXT} characters.`,
+    },
+  );
 }
 
 function knownName(tool: ToolDefinition, properties: Readonly<Record<string, JsonSchema>>, name: string): string {

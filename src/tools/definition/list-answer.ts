@@ -1,5 +1,14 @@
 /** The answer of a list: as many items as the token budget allows, as text and as structured content, and a cursor for the rest. */
-import { asPlace, type Cell, jsonLine, type Line, own, type Sentence, sentence } from "../../lib/shown-text.ts";
+import {
+  asPlace,
+  type Cell,
+  counted,
+  jsonLine,
+  type Line,
+  own,
+  type Sentence,
+  sentence,
+} from "../../lib/shown-text.ts";
 import type { ServerUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { type AnswerText, answerText, type Fenced, fenced } from "../answer/fenced.ts";
@@ -20,8 +29,10 @@ import type { ToolAnswer } from "./define-tool.ts";
 export interface ListSpec {
   /** Member that holds the items: `flow_runs`. */
   readonly key: string;
-  /** What the items are, for the header: "flow runs, newest first". */
-  readonly title: Sentence;
+  /** What the items are, for the header: one of them, and several of them. */
+  readonly noun: readonly [one: Sentence, many: Sentence];
+  /** Follows the count and the noun: ", newest first". */
+  readonly title?: Sentence;
   /** In the order of the answer, at most the caller's `limit`. */
   readonly items: readonly Item[];
   /** Further rows match. */
@@ -140,7 +151,7 @@ function listText(
 ): AnswerText {
   const count = page.items.length;
   return answerText([
-    sentence`${count} ${spec.title}${cursor ? ", more match" : ""} | ${head}`,
+    sentence`${counted(count, ...spec.noun)}${spec.title ?? ""}${cursor ? ", more match" : ""} | ${head}`,
     ...notes,
     ...(spec.facts ?? []),
     ...(page.rows.some((row) => row.hasShortTime) ? [sentence`Undated times: ${asPlace(dayOf(spec.nowUs))} UTC`] : []),

@@ -1,7 +1,7 @@
 /** The tools that list one kind of Prefect's objects. Each states its filters, its query and how it shows a row. */
 
 import type { z } from "zod";
-import { asPlace, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { asPlace, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import type { ServerUs } from "../../lib/time.ts";
 import { type Freshness, withNotes } from "../../model/freshness.ts";
 import { type FilterKind, KINDS, type LinkedKind, type NamedKind } from "../../model/kinds.ts";
@@ -109,7 +109,7 @@ async function runList<Input extends z.ZodObject, Row, Sort extends string>(
   given: z.infer<Input>,
 ): Promise<ToolAnswer> {
   const { kind, criteria, timeField, brief, full, order, hint, none } = options;
-  const { listedBy, filterKey: key, plural } = KINDS[kind];
+  const { listedBy, filterKey: key, label, plural } = KINDS[kind];
   const args: ListArguments = given;
   const nowUs = serverNowUs(ctx);
   const question = questionOf(listedBy, args);
@@ -137,7 +137,8 @@ async function runList<Input extends z.ZodObject, Row, Sort extends string>(
   const toRow = hasFields ? options.toRowOfFields : options.toRow;
   return listAnswer({
     key,
-    title: sentence`${plural}${options.orderText?.(given) ?? ""}`,
+    noun: [own(label), own(plural)],
+    title: options.orderText?.(given) ?? sentence``,
     items: pickFields(items, fields, [...brief, ...full]),
     hasMore: page.hasMore,
     cursorAfter: (index) => encodeCursor(question, page.positionAfter?.(index) ?? [offsetOf(position) + index + 1]),

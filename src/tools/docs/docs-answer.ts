@@ -1,5 +1,5 @@
 /** The answer of both docs tools: the text of the docs server, or pages of the shipped index with a note that they are from there. */
-import { asPlace, asReason, own, sentence, verbatim } from "../../lib/shown-text.ts";
+import { asPlace, asReason, counted, own, sentence, verbatim } from "../../lib/shown-text.ts";
 import type { ServerUs } from "../../lib/time.ts";
 import type { DocsAnswer } from "../../queries/docs/docs.ts";
 import { answerText, fenced } from "../answer/fenced.ts";
@@ -39,7 +39,7 @@ export function docsAnswer(answer: DocsAnswer, nowUs: ServerUs): ToolAnswer {
   return {
     structured: { from: "shipped index", pages: answer.pages, ...meta },
     text: answerText([
-      sentence`${answer.pages.length} pages | ${head}`,
+      sentence`${counted(answer.pages.length, "page")} | ${head}`,
       ...rest,
       ...(lines.length > 0 ? lines : [none]),
     ]),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
-import { quote, sentence } from "../../lib/shown-text.ts";
+import { durationText } from "../../lib/duration-text.ts";
+import { counted, own, quote, sentence } from "../../lib/shown-text.ts";
 import { formatIsoUs, parseDurationUs } from "../../lib/time.ts";
 import { aggregateEvents } from "../../queries/events/aggregate.ts";
 import { type EventGroup, GROUPINGS, type Grouping } from "../../queries/events/event-tally.ts";
@@ -50,11 +51,12 @@ export const aggregateEventsTool = defineTool({
     });
     const offset = place?.offset ?? 0;
     const limit = args.limit ?? DEFAULT_LIMIT;
-    const count = sentence`${found.total} events in ${found.groups.length} groups`;
+    const count = sentence`${counted(found.total, "event")} in ${counted(found.groups.length, "group")}`;
     const interval = found.stepUs === null ? {} : { interval_seconds: found.stepUs / 1_000_000 };
     return listAnswer({
       key: "groups",
-      title: sentence`groups by ${by}`,
+      noun: [own("group"), own("groups")],
+      title: sentence` by ${by}`,
       items: found.groups.slice(offset, offset + limit).map((group) => toItem(group, by)),
       hasMore: found.groups.length > offset + limit,
       cursorAfter: (index) => windowCursor(question, found.window, offset + index + 1),
@@ -69,7 +71,7 @@ export const aggregateEventsTool = defineTool({
         window: isoRange(found.window),
       },
       facts: [
-        found.stepUs === null ? count : sentence`${count} of ${found.stepUs / 1_000_000} s`,
+        found.stepUs === null ? count : sentence`${count} of ${durationText(found.stepUs)} each`,
         ...(found.total === 0 ? [noEventText(ctx, asked.filter)] : []),
       ],
       order: ["start", "group", "name", "count"],

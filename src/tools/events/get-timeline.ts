@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
-import { asName, joined, own, quote, sentence } from "../../lib/shown-text.ts";
+import { asName, counted, joined, own, quote, sentence } from "../../lib/shown-text.ts";
 import { formatIsoUs } from "../../lib/time.ts";
 import { truncateWithLength } from "../../lib/truncate.ts";
 import { KINDS } from "../../model/kinds.ts";
@@ -84,10 +84,13 @@ export const getTimelineTool = defineTool({
       ", ",
     );
     const left =
-      hidden === 0 ? [] : [sentence`${hidden} routine steps of task runs left out; detail: "full" shows them`];
+      hidden === 0
+        ? []
+        : [sentence`${counted(hidden, "routine step")} of task runs left out; detail: "full" shows them`];
     return listAnswer({
       key: "entries",
-      title: sentence`entries of ${KINDS[kind].label} ${quote(fullName(subject.parent, subject.name), 100)} ${asName(subject.id)}${owner === null ? "" : sentence` of ${quote(owner, 200)}`}${shownState ? sentence` (${shownState})` : ""}${isTail ? ", the last ones" : ""}, oldest first`,
+      noun: [own("entry"), own("entries")],
+      title: sentence` of ${KINDS[kind].label} ${quote(fullName(subject.parent, subject.name), 100)} ${asName(subject.id)}${owner === null ? "" : sentence` of ${quote(owner, 200)}`}${shownState ? sentence` (${shownState})` : ""}${isTail ? ", the last ones" : ""}, oldest first`,
       items: page.map((entry) => toItem(entry, subject.id)),
       hasMore: entries.length > passed + page.length,
       cursorAfter: (index) =>

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { sentence } from "../../lib/shown-text.ts";
+import { own, sentence } from "../../lib/shown-text.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { briefEvent } from "../../queries/events/event-brief.ts";
 import { listEvents } from "../../queries/events/events.ts";
@@ -46,7 +46,8 @@ export const readEventsTool = defineTool({
     const isFull = args.detail === "full";
     return listAnswer({
       key: "events",
-      title: sentence`events, ${asked.question.order === "asc" ? "oldest" : "newest"} first`,
+      noun: [own("event"), own("events")],
+      title: sentence`, ${asked.question.order === "asc" ? "oldest" : "newest"} first`,
       items: pickFields(
         page.events.map((event) => toItem(event, args)),
         args.fields,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { smallest } from "../../lib/lists.ts";
-import { sentence } from "../../lib/shown-text.ts";
+import { own, sentence } from "../../lib/shown-text.ts";
 import { formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { truncateWithLength } from "../../lib/truncate.ts";
 import { withoutLibraryFrames } from "../../model/runs/traceback-text.ts";
@@ -82,7 +82,8 @@ export const searchTool = defineTool({
     );
     return listAnswer({
       key: "results",
-      title: sentence`results, newest first`,
+      noun: [own("result"), own("results")],
+      title: sentence`, objects first, then newest first`,
       items: pickFields(
         page.hits.map((hit) => toItem(hit, words, args.detail === "full")),
         args.fields,

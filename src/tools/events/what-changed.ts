@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { asName, asPlace, joined, sentence } from "../../lib/shown-text.ts";
-import { addUs, DAY_US, earliestUs, formatIsoUs, type ServerUs } from "../../lib/time.ts";
+import { asName, asPlace, joined, own, sentence } from "../../lib/shown-text.ts";
+import { addUs, DAY_US, earliestUs, formatIsoSeconds, formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { type Change, whatChanged } from "../../queries/history/what-changed.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import { badCursor, decodeCursor, encodeCursor } from "../answer/cursor.ts";
@@ -58,7 +58,8 @@ export const whatChangedTool = defineTool({
     const runs = found.runs ? Object.entries(found.runs).map(([state, n]) => sentence`${asName(state)} ${n}`) : null;
     const answer = listAnswer({
       key: "changes",
-      title: sentence`changes ${formatIsoUs(found.window.fromUs)} to ${formatIsoUs(found.window.toUs)}, oldest first`,
+      noun: [own("change"), own("changes")],
+      title: sentence` from ${formatIsoSeconds(found.window.fromUs)} to ${formatIsoSeconds(found.window.toUs)}, oldest first`,
       items: await Promise.all(found.changes.map(toItem)),
       hasMore: found.hasMore,
       cursorAfter: (index) => cursorOf(found.changes[index] ?? { atUs: found.window.toUs, id: "" }),

@@ -4,6 +4,7 @@ import { isJsonObject } from "../../lib/exact-json.ts";
 import {
   asName,
   asReason,
+  counted,
   joined,
   jsonLine,
   type Line,
@@ -198,7 +199,7 @@ function render(found: Diagnosis, structured: ReturnType<typeof shape>, nowUs: S
   const after = [
     ...("more_causes" in structured
       ? [
-          sentence`${structured.more_causes ?? 0} more causes: call again with cursor ${asName(structured.next_cursor ?? "")}`,
+          sentence`${counted(structured.more_causes ?? 0, "more cause")}: call again with cursor ${asName(structured.next_cursor ?? "")}`,
         ]
       : []),
     ...listed("ruled out", structured.ruled_out),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
-import { asName, asNames, quote, sentence } from "../../lib/shown-text.ts";
+import { asName, asNames, own, quote, sentence } from "../../lib/shown-text.ts";
 import { parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import { isUuid } from "../../lib/uuid.ts";
 import { resolveName } from "../../queries/names/names.ts";
@@ -106,7 +106,8 @@ export const getFlowRunLogsTool = defineTool({
     const errors = matching.filter(({ log }) => log.level >= 40);
     return listAnswer({
       key: "logs",
-      title: sentence`log lines of ${asName(logs.flowRun.name ?? "run")} ${asName(id)}${owner === null ? "" : sentence` of ${asName(owner)}`}${logs.flowRun.state ? sentence` (${asName(logs.flowRun.state)})` : ""}, ${isTail ? "last" : "first"} lines, oldest first`,
+      noun: [own("log line"), own("log lines")],
+      title: sentence` of ${asName(logs.flowRun.name ?? "run")} ${asName(id)}${owner === null ? "" : sentence` of ${asName(owner)}`}${logs.flowRun.state ? sentence` (${asName(logs.flowRun.state)})` : ""}, ${isTail ? "the last ones" : "the first ones"}, oldest first`,
       items: pickFields(
         page.lines.map((line) => logItem(line, logs, args.detail === "full" || args.fields !== undefined)),
         args.fields,

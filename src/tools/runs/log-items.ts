@@ -2,6 +2,7 @@
 import {
   asName,
   asReason,
+  counted,
   indented,
   joined,
   type Line,
@@ -73,8 +74,8 @@ export function errorLines(errors: readonly LogLine[], logs: RunLogs): Item {
 /** The same facts and the number of lines, as text. */
 export function lineFacts(logs: RunLogs, matching: number, errors: readonly LogLine[]): Sentence {
   const lines = logs.isWhole
-    ? sentence`${logs.lines.length} lines in all, ${matching} match`
-    : sentence`${matching} of the ${logs.lines.length} known lines match`;
+    ? sentence`${counted(logs.lines.length, "line")} in all, ${counted(matching, "matches", "match")}`
+    : sentence`of ${counted(logs.lines.length, "known line")} ${counted(matching, "matches", "match")}`;
   const last = errors.at(-1);
   if (!last) return lines;
   const run = areOfSeveralRuns(logs) ? sentence` of ${quote(runName(last, logs), 100)}` : own("");

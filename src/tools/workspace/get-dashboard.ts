@@ -1,5 +1,15 @@
 import { z } from "zod";
-import { asName, joined, type Line, lineOf, oneLine, own, type Sentence, sentence } from "../../lib/shown-text.ts";
+import {
+  asName,
+  counted,
+  joined,
+  type Line,
+  lineOf,
+  oneLine,
+  own,
+  type Sentence,
+  sentence,
+} from "../../lib/shown-text.ts";
 import { formatIsoSeconds, type ServerUs } from "../../lib/time.ts";
 import type { Slot } from "../../queries/limits/slots.ts";
 import type { RunCounts, TrendCounts } from "../../queries/runs/run-counts.ts";
@@ -138,7 +148,7 @@ function slotLines({ slots, more_slots }: Shown): Line[] {
   });
   return section(own("limits (slots taken/limit: holders)"), [
     ...lines,
-    ...(more_slots ? [sentence`${more_slots} more limits, less full`] : []),
+    ...(more_slots ? [sentence`${counted(more_slots, "more limit")}, less full`] : []),
   ]);
 }
 
@@ -148,6 +158,6 @@ function poolLines({ work_pools, more_work_pools }: Shown): Line[] {
   );
   return section(own("work pools"), [
     ...lines,
-    ...(more_work_pools ? [sentence`${more_work_pools} more work pools`] : []),
+    ...(more_work_pools ? [counted(more_work_pools, "more work pool")] : []),
   ]);
 }

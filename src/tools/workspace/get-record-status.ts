@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { durationText } from "../../lib/duration-text.ts";
-import { asName, asPlace, asReason, figure, joined, own, sentence } from "../../lib/shown-text.ts";
+import { asName, asPlace, asReason, counted, figure, joined, own, sentence } from "../../lib/shown-text.ts";
 import { formatIsoSeconds, formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import type { RecordStatus } from "../../queries/workspace/record-status.ts";
-import { getRecordStatus, walProblem } from "../../queries/workspace/record-status.ts";
+import { getRecordStatus, rowTexts, walProblem } from "../../queries/workspace/record-status.ts";
 import { type AnswerText, answerText } from "../answer/fenced.ts";
 import { isoOrNull, isoRange } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
@@ -103,9 +103,9 @@ function statusText(status: RecordStatus, nowUs: ServerUs): AnswerText {
   const version = status.version ? sentence` (Prefect ${asName(status.version)})` : "";
   const size = sentence`${asPlace(status.file)}, ${figure(status.bytes / 1e6, 1)} MB`;
   const problem = walProblem(status);
-  const rows = Object.entries(status.rows).map(([table, n]) => sentence`${asName(table)} ${n}`);
+  const rows = rowTexts(status.rows);
   const facts = [
-    sentence`events ${status.events}${status.oldestUs && status.newestUs ? sentence`, ${formatIsoSeconds(status.oldestUs)} to ${formatIsoSeconds(status.newestUs)}` : ""}; ${joined(rows, ", ")}; logs of ${status.runsWithLogs} runs`,
+    sentence`${counted(status.events, "event")}${status.oldestUs && status.newestUs ? sentence`, ${formatIsoSeconds(status.oldestUs)} to ${formatIsoSeconds(status.newestUs)}` : ""}; ${joined(rows, ", ")}; logs of ${counted(status.runsWithLogs, "run")}`,
     ...spans,
     ...(status.gaps.length > 0
       ? [

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { asName, asNames, asReason, joined, own, sentence } from "../../lib/shown-text.ts";
+import { asName, asNames, asReason, counted, joined, own, sentence } from "../../lib/shown-text.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import { getRateLimits } from "../../queries/workspace/rate-limits.ts";
 import { answerText } from "../answer/fenced.ts";
@@ -32,20 +32,20 @@ export const reviewRateLimitsTool = defineTool({
         (key) =>
           sentence`${asName(key.key)} denied ${key.total_denied} (at most ${key.peak_denied_per_minute} a minute)`,
       );
-      return sentence`${asReason(start)} to ${asReason(end)}, ${duration_minutes} throttled minutes: ${joined(keys, ", ")}`;
+      return sentence`${asReason(start)} to ${asReason(end)}, ${counted(duration_minutes, "throttled minute")}: ${joined(keys, ", ")}`;
     });
     const older = limits.periods.length - throttling_periods.length;
     const [head = own(""), ...notes] = linesWithoutWindow(freshness, nowUs);
     const total =
       summary.total_throttling_periods === 0
         ? sentence`No request was throttled.`
-        : sentence`${summary.total_throttling_periods} periods, ${summary.total_minutes_throttled} minutes throttled: ${asNames(summary.affected_keys)}`;
+        : sentence`${counted(summary.total_throttling_periods, "period")}, ${counted(summary.total_minutes_throttled, "minute")} throttled: ${asNames(summary.affected_keys)}`;
     const text = answerText([
       sentence`rate limits ${asName(since)} to ${asName(until)} | ${head}`,
       ...notes,
       total,
       ...lines,
-      older > 0 ? sentence`${older} earlier periods` : null,
+      older > 0 ? counted(older, "earlier period") : null,
     ]);
     return { structured, text };
   },

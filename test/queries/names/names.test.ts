@@ -177,7 +177,7 @@ describe("recorded names", () => {
     record(harness);
     expect(await failure(harness, "flow_run", "x".repeat(100_000))).toMatchObject({
       code: "invalid_input",
-      message: "a text of 100000 characters names no flow run",
+      message: "a text of 100,000 characters names no flow run",
       hint: "Give at most 1000 characters: an id, its beginning, a UI link or a name.",
     });
     expect(harness.fake.takeRequests()).toEqual([]);

@@ -25,7 +25,7 @@ describe("shrinkItem", () => {
       expect(tokens).toBeLessThanOrEqual(budget);
       expect(tokens).toBeGreaterThan(budget * 0.85);
       expect(small).toMatchObject({ id: "a", level: "ERROR", cut: ["message"] });
-      expect(small.message).toMatch(/ …\[\d+ characters cut\]… /);
+      expect(small.message).toMatch(/ …\[[\d,]+ characters cut\]… /);
       expect(String(small.message).isWellFormed()).toBe(true);
     }
   });
@@ -52,7 +52,7 @@ describe("shrinkItem", () => {
     const whole = Object.keys(members).length + (members.id === undefined ? 2 : 1);
     const leftOut = whole - (Object.keys(small).length - 1);
     const said = (small.cut as string[]).filter((one) => one.endsWith(" more members"));
-    expect(said).toEqual(leftOut > 0 ? [`${leftOut} more members`] : []);
+    expect(said).toEqual(leftOut > 0 ? [`${leftOut.toLocaleString("en-US")} more members`] : []);
   });
 
   test("lets a log line of 60,000 characters fill the answer", async () => {

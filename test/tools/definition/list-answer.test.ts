@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { sentence } from "../../../src/lib/shown-text.ts";
+import { own } from "../../../src/lib/shown-text.ts";
 import type { Item } from "../../../src/tools/answer/table.ts";
 import { estimateJsonTokens } from "../../../src/tools/answer/token-budget.ts";
 import { listAnswer } from "../../../src/tools/definition/list-answer.ts";
@@ -26,7 +26,7 @@ describe("a page of a list", () => {
     const cursorAfter = (index: number) => `before ${index}`;
     const spec = {
       key: "logs",
-      title: sentence`lines`,
+      noun: [own("line"), own("lines")] as const,
       items: logs,
       hasMore: false,
       cursorAfter,
@@ -55,7 +55,7 @@ describe("a page of a list", () => {
     const cursorAfter = () => "never";
     const { structured, text } = listAnswer({
       key: "rows",
-      title: sentence`rows`,
+      noun: [own("row"), own("rows")],
       items: logs.slice(0, 3),
       hasMore: false,
       cursorAfter,
@@ -108,7 +108,7 @@ test("text and structured content of a list contain the same UUIDs, for random i
     const layout = random() < 0.3 ? ("json" as const) : ("table" as const);
     const { structured, text } = listAnswer({
       key: "rows",
-      title: sentence`rows`,
+      noun: [own("row"), own("rows")],
       items,
       hasMore: false,
       cursorAfter: () => "next",

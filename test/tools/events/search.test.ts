@@ -97,17 +97,17 @@ describe("search with a wrong query", () => {
     };
     const hint = "A search takes at most 200 words of 1000 characters.";
     const words = (count: number) => Array.from({ length: count }, (_, n) => `w${n}`).join(" ");
-    expect(await refused(words(1_500))).toEqual(["invalid_input", 'argument "query": there are 1500 words', hint]);
+    expect(await refused(words(1_500))).toEqual(["invalid_input", 'argument "query": there are 1,500 words', hint]);
     expect(await refused("x".repeat(6_000))).toEqual([
       "invalid_input",
       'argument "query": a word has more than 1000 characters',
       hint,
     ]);
     const excluded = `a -${words(1_500).replaceAll(" ", " -")}`;
-    expect(await refused(excluded)).toEqual(["invalid_input", 'argument "query": there are 1501 words', hint]);
+    expect(await refused(excluded)).toEqual(["invalid_input", 'argument "query": there are 1,501 words', hint]);
     // Where no name is looked at either.
     const { structured } = await harness.call(searchTool, { query: words(1_500), kinds: ["event"] });
-    expect(structured.message).toBe('argument "query": there are 1500 words');
+    expect(structured.message).toBe('argument "query": there are 1,500 words');
     expect((await harness.call(searchTool, { query: words(200) })).isError).toBe(false);
     expect((await harness.call(searchTool, { query: "x".repeat(1_000) })).isError).toBe(false);
   });
@@ -261,7 +261,7 @@ describe("search from the record", () => {
     harness.cover("event");
     const { structured, text } = await harness.call(searchTool, { query: "zloty" });
     expect(structured).toMatchObject({ results: [], coverage: { complete: false } });
-    expect(text).toContain("Logs of 1 of the 1 runs in this time are not fully recorded, so lines may be missing");
+    expect(text).toContain("Logs of 1 of 1 run in this time are not fully recorded, so lines may be missing");
     expect(text).toContain("Not yet read from Prefect, and so not searched completely: flow, deployment");
     const events = await harness.call(searchTool, { query: "zloty", kinds: ["event"] });
     expect(events.structured).toMatchObject({ results: [], coverage: { complete: true } });

@@ -415,7 +415,7 @@ describe("get_flow_runs fails", () => {
     const long = "x".repeat(10_000);
     const many = Array.from({ length: 1_100 }, (_, n) => `tag-${n}`);
     expect(await refused({ name: long })).toEqual(["invalid_input", "name must have at most 1,000 characters"]);
-    expect(await refused({ tags: many })).toEqual(["invalid_input", 'argument "tags" has 1100 entries']);
+    expect(await refused({ tags: many })).toEqual(["invalid_input", 'argument "tags" has 1,100 entries']);
     expect(await refused({ filter: { name: { like_: long } } })).toEqual([
       "invalid_input",
       "filter.name.like_ must have at most 1,000 characters",
@@ -426,7 +426,7 @@ describe("get_flow_runs fails", () => {
     ]);
     expect(await refused({ flow_run: long })).toEqual([
       "invalid_input",
-      "a text of 10000 characters names no flow run",
+      "a text of 10,000 characters names no flow run",
     ]);
     expect(harness.fake.takeRequests()).toEqual([]);
     const { isError } = await harness.call(getFlowRunsTool, { name: "x".repeat(1_000), tags: many.slice(0, 500) });

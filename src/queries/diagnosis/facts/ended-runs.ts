@@ -1,5 +1,5 @@
 /** Runs that ended in the window. When they are too many for one page, failed runs are read on their own, so that none is missed. */
-import { own, sentence } from "../../../lib/shown-text.ts";
+import { counted, own, sentence } from "../../../lib/shown-text.ts";
 import { formatIsoUs, parseIsoUs, type ServerUs } from "../../../lib/time.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import type { JsonObject } from "../../../model/objects.ts";
@@ -45,7 +45,7 @@ export function readEnded(ctx: QueryContext, question: Question): Promise<EndedR
       readFailed(ctx, question),
     ]);
     gathering.unchecked.push(
-      sentence`order and durations of all but the newest ${newest.length} of ${total} ended runs`,
+      sentence`order and durations of all but the newest ${newest.length} of ${counted(total, "ended run")}`,
     );
     return { newest, ...found, total, isCut: true, earlier: [] };
   });
@@ -61,7 +61,7 @@ export async function readFailed(
   if (!page.hasMore) return { failed, failedTotal: failed.length };
   const failedTotal = await countEnded(ctx, question, FAILED_TYPES, page);
   question.gathering.unchecked.push(
-    sentence`the errors of all but the newest ${failed.length} of ${failedTotal} failed runs`,
+    sentence`the errors of all but the newest ${failed.length} of ${counted(failedTotal, "failed run")}`,
   );
   return { failed, failedTotal };
 }

@@ -1,5 +1,5 @@
 /** Details of runs that are under way, for wider questions: only they show what a run waits for and whether its process exists. */
-import { own, sentence } from "../../../lib/shown-text.ts";
+import { counted, own, sentence } from "../../../lib/shown-text.ts";
 import { isRecordCurrent } from "../../source/answer.ts";
 import type { QueryContext } from "../../source/context.ts";
 import { serverNowUs } from "../../source/server-time.ts";
@@ -21,7 +21,9 @@ export function examineRuns(ctx: QueryContext, runs: readonly NamedRun[], gather
     return runs.map(withoutDetails);
   }
   if (runs.length > MAX_RUNS) {
-    gathering.unchecked.push(sentence`heartbeats and tasks of all but ${MAX_RUNS} of ${runs.length} runs in progress`);
+    gathering.unchecked.push(
+      sentence`heartbeats and tasks of all but ${MAX_RUNS} of ${counted(runs.length, "run")} in progress`,
+    );
   }
   const recorded = new RecordedRuns(db, serverNowUs(ctx));
   return runs.map((one, index) => (index < MAX_RUNS ? recorded.detailsOf(one) : withoutDetails(one)));

@@ -1,5 +1,5 @@
 import { durationText } from "../../../lib/duration-text.ts";
-import { asName, type Checked, joined, own, type Sentence, sentence } from "../../../lib/shown-text.ts";
+import { asName, type Checked, counted, joined, own, type Sentence, sentence } from "../../../lib/shown-text.ts";
 import { parseIsoUs, type ServerUs } from "../../../lib/time.ts";
 import { fullName } from "../../../model/objects/full-name.ts";
 import type { Holder, NamedDeployment, NamedRun } from "./types.ts";
@@ -64,9 +64,9 @@ export function waitingEvidence(runs: readonly NamedRun[], nowUs: ServerUs, max 
 
 /** `1 run waits`, `3 runs wait`. */
 export function runsWait(count: number): Sentence {
-  return count === 1 ? own("1 run waits") : sentence`${count} runs wait`;
+  return sentence`${counted(count, "run")} ${count === 1 ? "waits" : "wait"}`;
 }
 
 export function plural<const Noun extends string>(count: number, noun: Noun & Checked<Noun>): Sentence {
-  return sentence`${count} ${own<Noun>(noun)}${count === 1 ? "" : "s"}`;
+  return counted(count, own<Noun>(noun));
 }

@@ -257,7 +257,7 @@ describe("about a deployment that Prefect has deleted", () => {
     const found = await diagnose(harness.query, { subject: named });
     expect(found.verdict).toBe("problem");
     expect(found.findings.map((one) => one.code)).toEqual(["deployment_deleted"]);
-    expect(found.state).toStartWith("1 runs ended (0 failed or crashed)");
+    expect(found.state).toStartWith("1 run ended (0 failed or crashed)");
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
@@ -292,7 +292,7 @@ describe("a run that began before the window", () => {
     harness.cover("log", { scope: long.id });
     const found = await diagnose(harness.query, { subject: null, sinceUs: T0_US });
     expect(harness.fake.takeRequests()).toEqual([]);
-    expect(found.state).toStartWith("1 runs ended (1 failed or crashed; the last to fail was two-hours at");
+    expect(found.state).toStartWith("1 run ended (1 failed or crashed; the last to fail was two-hours at");
     expect(found.findings[0]?.summary).toContain("OSError: full");
   });
 
@@ -300,7 +300,7 @@ describe("a run that began before the window", () => {
     await using harness = await openToolHarness({ record: false });
     harness.fake.workspace.flowRuns.push(long, before);
     const found = await diagnose(harness.query, { subject: null, sinceUs: T0_US });
-    expect(found.state).toStartWith("1 runs ended (1 failed or crashed; the last to fail was two-hours at");
+    expect(found.state).toStartWith("1 run ended (1 failed or crashed; the last to fail was two-hours at");
   });
 
   test("a record that begins inside the window asks Prefect", async () => {

@@ -98,7 +98,7 @@ function judgeActions(subject: AutomationFacts): Finding[] {
     {
       code: "automation_action_failed",
       severity: isOver ? "note" : "problem",
-      summary: sentence`Automation ${asName(subject.automation.name)} fired, but its action ${asName(String(action_type))} failed${status_code === undefined ? "" : sentence` with HTTP status ${asName(String(status_code))}`}: ${asReason(truncate(String(reason ?? "no reason given"), 300))}${failed.length > 1 ? sentence` (${failed.length} times)` : ""}`,
+      summary: sentence`Automation ${asName(subject.automation.name)} fired, but its action ${asName(String(action_type))} failed${status_code === undefined ? "" : sentence` with HTTP status ${asName(String(status_code))}`}: ${asReason(truncate(String(reason ?? "no reason given"), 300))}${failed.length > 1 ? sentence` (${plural(failed.length, "time")})` : ""}`,
       evidence: {
         ...automationEvidence(subject.automation),
         action_type,

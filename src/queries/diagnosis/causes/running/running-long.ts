@@ -1,6 +1,6 @@
 import { durationText } from "../../../../lib/duration-text.ts";
 import { largest } from "../../../../lib/lists.ts";
-import { asName, asShellWord, own, sentence } from "../../../../lib/shown-text.ts";
+import { asName, asShellWord, counted, own, sentence } from "../../../../lib/shown-text.ts";
 import { MINUTE_US, parseIsoUs, SECOND_US } from "../../../../lib/time.ts";
 import { judgeExamined } from "../../findings/merge.ts";
 import { ALL_OF_RUNS } from "../../findings/scopes.ts";
@@ -34,7 +34,7 @@ function judgeDuration(run: RunFacts, { nowUs }: Facts): Finding | null {
   return {
     code: "running_long",
     severity: "problem",
-    summary: sentence`${runName(run)} has been Running for ${durationText(ranUs)}; the longest of ${times.length} earlier runs took ${durationText(longestUs)}. It is slow or hangs: this is inferred from its history.`,
+    summary: sentence`${runName(run)} has been Running for ${durationText(ranUs)}; the longest of ${counted(times.length, "earlier run")} took ${durationText(longestUs)}. It is slow or hangs: this is inferred from its history.`,
     evidence: {
       flow_run: { id: run.run.id, name: run.run.name, start_time: run.run.start_time },
       longest_before: durationText(longestUs),
