@@ -33,8 +33,10 @@ const ON_DEMAND = [
   "cronstrue",
   "ipaddr.js",
   "jose",
+  "jsonc-parser/lib/esm/main.js",
   "lru-cache",
   "prom-client",
+  "yaml",
   "./src/mcp/http/telemetry/otel-exporter.ts",
   "./src/model/objects/rrule-words.ts",
 ];

@@ -93,6 +93,8 @@ async function load(command: CommandName): Promise<Command> {
       return (await import("./audit.ts")).runAudit;
     case "doctor":
       return (await import("./doctor.ts")).runDoctor;
+    case "setup":
+      return (await import("./setup.ts")).runSetup;
     case "forget":
       return (await import("./forget.ts")).runForget;
     case "tools":

@@ -132,7 +132,14 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
   },
   app: { "": [] },
   demo: { "": [] },
-  cli: { "": ["arguments", "doctor", "terminal"], arguments: [], doctor: ["terminal"], terminal: [] },
+  cli: {
+    "": ["arguments", "doctor", "setup", "terminal"],
+    arguments: [],
+    doctor: ["terminal"],
+    setup: ["setup/formats"],
+    "setup/formats": [],
+    terminal: [],
+  },
 };
 
 /** The room of a file inside its layer: `queries/runs/logs.ts` is in `runs` of `queries`, `main.ts` in "" of `cli`. */

@@ -62,6 +62,27 @@ export const COMMAND_SPECS = {
       "Exit code 0 when nothing has to be fixed, else 1.",
     ],
   },
+  setup: {
+    summary: "add this server to MCP clients (Claude, Cursor, VS Code, Codex, …), or remove it",
+    flags: {
+      client: {
+        value: "NAME",
+        help: "only this client; several with commas between them. Without it: all that are found",
+      },
+      name: { value: "WORD", help: "name of the server in the client (prefect)" },
+      allow: { help: "also write the client's rule that the read-only tools need no question" },
+      print: { help: "only show what would be written, and where" },
+      remove: { help: "remove the server instead" },
+      yes: { help: "do not ask for confirmation (-y)" },
+    },
+    details: [
+      "It shows what it would write into the clients' files of this user, asks, and writes; a backup lies beside each file.",
+      "The entry has the absolute paths of Bun and of this program, and the flags of this command line: --profile NAME, --tools all.",
+      "Credentials are never written: they have to be in a profile of Prefect.",
+      "",
+      "Example: prefect-mcp-bun setup --client codex,cursor --profile staging",
+    ],
+  },
   forget: {
     summary: "delete recorded data and release its disk space",
     flags: {

@@ -1,0 +1,154 @@
+import { existsSync, realpathSync } from "node:fs";
+import { fatalProblem, settingsFromFiles } from "../app/settings-source.ts";
+import { readEnvironment } from "../config/env.ts";
+import { loadSettings } from "../config/load-settings.ts";
+import { type SettingName, settingMeta } from "../config/schema.ts";
+import { AppError, toAppError } from "../errors.ts";
+import { systemClock } from "../lib/clock.ts";
+import { asNames, quote, sentence } from "../lib/shown-text.ts";
+import { allTools } from "../tools/index.ts";
+import type { CommandContext } from "./command.ts";
+import type { Machine, McpClient } from "./setup/client.ts";
+import { CLIENTS, foundClients } from "./setup/clients.ts";
+import { writeConfigFile } from "./setup/config-file.ts";
+import { launchFor, programWords } from "./setup/launch.ts";
+import { type ClientPlan, planAdding, planRemoving } from "./setup/plan.ts";
+import { askYes } from "./terminal/confirm.ts";
+
+const NAME = "prefect";
+const ACTIONS = {
+  add: "adds the server to",
+  change: "changes the server in",
+  keep: "is set up already in",
+  remove: "removes the server from",
+  absent: "has no such server in",
+} as const;
+
+/** Adds this server to MCP clients, or removes it: it shows what it would write, asks, and writes. */
+export async function runSetup(ctx: CommandContext): Promise<number> {
+  const { invocation, out, signal } = ctx;
+  const environment = readEnvironment();
+  const machine: Machine = { ...environment, exists: existsSync, which: (name) => programOf(name, environment.env) };
+  const clients = chosenClients(invocation.values.client, machine);
+  if (clients.length === 0) {
+    out.note(`No MCP client was found. Name one with --client: ${CLIENTS.map(({ id }) => id).join(", ")}.`);
+    return 1;
+  }
+  const outcomes = await Promise.all(clients.map((client) => planned(ctx, client, machine)));
+  for (const outcome of outcomes) show(ctx, outcome, machine);
+  const plans = outcomes.flatMap(({ plan }) => (plan === null ? [] : [plan]));
+  const code = outcomes.some(({ error }) => error !== null) ? 1 : 0;
+  const changes = plans.flatMap((plan) => plan.changes.filter(({ file, next }) => next !== (file.text ?? "")));
+  if (invocation.switches.has("print")) return code;
+  if (changes.length === 0) {
+    out.line("Nothing has to be changed.");
+    return code;
+  }
+  const question = `Write ${changes.length === 1 ? "this file" : `these ${changes.length} files`}?`;
+  if (!invocation.switches.has("yes") && !(await askYes(question, out, signal, "write"))) {
+    out.note("Nothing was written.");
+    return 1;
+  }
+  for (const { file, next } of changes) {
+    const backup = writeConfigFile(file, next);
+    out.line(`Wrote ${file.path}${backup === null ? "" : ` (before: ${backup})`}`);
+  }
+  if (!invocation.switches.has("remove")) {
+    out.line();
+    out.line("Restart the client, then ask it: how is my Prefect workspace doing?");
+    out.line(
+      "Where the server does not appear, `prefect-mcp-bun doctor` starts it as a client does and says what is wrong.",
+    );
+  }
+  return code;
+}
+
+function programOf(name: string, env: Machine["env"]): string | null {
+  return Bun.which(name, { PATH: env.PATH ?? env.Path ?? "" });
+}
+
+function chosenClients(asked: string | undefined, machine: Machine): readonly McpClient[] {
+  if (asked === undefined) return foundClients(machine);
+  return asked.split(",").map((id) => {
+    const client = CLIENTS.find((one) => one.id === id.trim());
+    if (client) return client;
+    throw new AppError("invalid_input", sentence`There is no client ${quote(id)}.`, {
+      hint: sentence`Clients: ${asNames(CLIENTS.map((one) => one.id))}.`,
+    });
+  });
+}
+
+interface Outcome {
+  readonly client: McpClient;
+  readonly plan: ClientPlan | null;
+  readonly error: AppError | null;
+  readonly notes: readonly string[];
+}
+
+async function planned(ctx: CommandContext, client: McpClient, machine: Machine): Promise<Outcome> {
+  try {
+    const { invocation, entry } = ctx;
+    const name = invocation.values.name ?? NAME;
+    if (!/^[A-Za-z0-9_-]{1,40}$/.test(name))
+      throw new AppError("invalid_input", "--name takes letters, digits, - and _, at most 40.");
+    const words = programWords({ executable: process.execPath, entry, real }, machine);
+    const approved = invocation.switches.has("allow") ? readOnlyTools() : [];
+    if (invocation.switches.has("remove")) {
+      const launch = { command: words[0] ?? "", args: words.slice(1), env: {} };
+      const plan = await planRemoving({ client, machine, name, launch, approved });
+      return { client, plan, error: null, notes: [] };
+    }
+    const { notes, ...launch } = launchFor(client, {
+      words,
+      resolved: currentSettings(ctx),
+      settingsWith: (env, flags) => loadSettings({ ...machine, env, flags, cwd: machine.home }),
+      flags: invocation.settings,
+      machine,
+      cwd: process.cwd(),
+      isSecret: (setting) => settingMeta(setting as SettingName).isSecret === true,
+    });
+    const plan = await planAdding({ client, machine, name, launch, approved });
+    const noRule =
+      approved.length > 0 && client.allowing === null
+        ? ["It has no allow rule in a file; allow the tools when it asks."]
+        : [];
+    return { client, plan, error: null, notes: [...notes, ...noRule] };
+  } catch (error) {
+    return { client, plan: null, error: toAppError(error), notes: [] };
+  }
+}
+
+function currentSettings({ invocation }: CommandContext) {
+  const resolved = settingsFromFiles(invocation.settings, systemClock).current();
+  const problem = fatalProblem(resolved.problems);
+  if (problem) throw problem;
+  return resolved;
+}
+
+function real(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+/** Tools that change nothing and ask no other host than Prefect. */
+function readOnlyTools(): string[] {
+  return allTools
+    .filter(({ annotations }) => annotations.readOnlyHint && !annotations.openWorldHint)
+    .map(({ name }) => name);
+}
+
+function show({ out }: CommandContext, { client, plan, error, notes }: Outcome, machine: Machine): void {
+  if (error !== null) out.line(`${client.title}: ${error.message}${error.hint ? `\n  ${error.hint}` : ""}`);
+  if (plan !== null) {
+    out.line(`${client.title}: ${ACTIONS[plan.action]} ${client.file(machine)}`);
+    const isShown = plan.action === "add" || plan.action === "change";
+    for (const line of isShown ? plan.shown.split("\n") : []) out.line(`    ${line}`);
+    for (const { file, next } of plan.changes.slice(1))
+      if (next !== (file.text ?? "")) out.line(`  and its allow rules in ${file.path}`);
+  }
+  for (const note of notes) out.line(`  ${note}`);
+  out.line();
+}

@@ -1,0 +1,112 @@
+/** Changes of one file's text, each proven: the new text parses to the old values with exactly the intended difference. Pure. */
+import type { Entry } from "./client.ts";
+import type { FileFormat, Member } from "./formats/format.ts";
+import { isPlainTable, valueIn, withValue } from "./formats/nested.ts";
+
+const MARK = "\uFEFF";
+
+/** The reason is for people and has no values of the file in it. */
+export class UneditableError extends Error {}
+
+interface Intent {
+  readonly change: (text: string) => string;
+  readonly expected: (before: unknown) => unknown;
+  /** Levels a difference that is not one. */
+  readonly comparable?: (root: unknown) => unknown;
+}
+
+function proven(format: FileFormat, text: string, { change, expected, comparable = (root) => root }: Intent): string {
+  const mark = text.startsWith(MARK) ? MARK : "";
+  const bare = text.slice(mark.length);
+  const before = parsed(format, bare);
+  let after = bare;
+  try {
+    after = change(bare);
+    if (Bun.deepEquals(comparable(format.parse(after)), comparable(expected(before)))) return mark + after;
+  } catch {
+    // The same as a wrong result.
+  }
+  throw new UneditableError("its way of writing this table cannot be edited without touching something else");
+}
+
+function parsed(format: FileFormat, text: string): unknown {
+  try {
+    return format.parse(text.startsWith(MARK) ? text.slice(1) : text);
+  } catch (error) {
+    throw new UneditableError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** What is at the path. Throws UneditableError when the text cannot be parsed. */
+export function readEntry(format: FileFormat, text: string, path: readonly string[]): unknown {
+  return valueIn(parsed(format, text), path);
+}
+
+/**
+ * The text with an entry. Members that the entry has already, and that are not among ours, stay: a timeout, more variables. The same text
+ * when nothing differs.
+ */
+export function withEntry(format: FileFormat, text: string, path: readonly string[], entry: Entry): string {
+  const known = readEntry(format, text, path);
+  if (known === undefined) return setProven(format, text, path, entry);
+  if (!isPlainTable(known)) throw new UneditableError("something else than a table has the name of the server");
+  return Object.entries(entry).reduce((result, [key, value]) => {
+    const at = [...path, key];
+    const current = readEntry(format, result, at);
+    if (isPlainTable(value) && isPlainTable(current)) return withEntry(format, result, at, value as Entry);
+    return Bun.deepEquals(current, value) ? result : setProven(format, result, at, value);
+  }, text);
+}
+
+function setProven(format: FileFormat, text: string, path: readonly string[], value: Member): string {
+  return proven(format, text, {
+    change: (bare) => format.set(bare, path, value),
+    expected: (before) => withValue(before, path, value),
+  });
+}
+
+export function withoutEntry(format: FileFormat, text: string, path: readonly string[]): string {
+  if (readEntry(format, text, path) === undefined) return text;
+  return proven(format, text, {
+    change: (bare) => format.remove(bare, path),
+    expected: (before) => withValue(before, path, undefined),
+    // In TOML a table is there only as long as something is in it.
+    comparable: (root) => withoutEmpty(root, path.slice(0, -1)),
+  });
+}
+
+/** Without the tables on the path that are empty. */
+function withoutEmpty(root: unknown, path: readonly string[]): unknown {
+  const table = valueIn(root, path);
+  if (path.length === 0 || !isPlainTable(table) || Object.keys(table).length > 0) return root;
+  return withoutEmpty(withValue(root, path, undefined), path.slice(0, -1));
+}
+
+/** The text with those values in a list that it lacks. */
+export function withListed(
+  format: FileFormat,
+  text: string,
+  path: readonly string[],
+  values: readonly string[],
+): string {
+  const known = readEntry(format, text, path) ?? [];
+  if (!Array.isArray(known)) throw new UneditableError("something else than a list is where the rules belong");
+  const missing = values.filter((value) => !known.includes(value));
+  if (missing.length === 0) return text;
+  return proven(format, text, {
+    change: (bare) => format.append(bare, path, missing),
+    expected: (before) => withValue(before, path, [...known, ...missing]),
+  });
+}
+
+/** The text without those values of a list. */
+export function withoutListed(
+  format: FileFormat,
+  text: string,
+  path: readonly string[],
+  isOurs: (value: unknown) => boolean,
+): string {
+  const known = readEntry(format, text, path);
+  if (!Array.isArray(known) || !known.some(isOurs)) return text;
+  return setProven(format, text, path, known.filter((value) => !isOurs(value)) as string[]);
+}
