@@ -51,7 +51,8 @@ export interface EventsPage {
 const DEFAULT_REACH_US = 180 * DAY_US;
 
 /**
- * Lists matching events. Without bounds it searches as far back as the record covers without a gap, or as Prefect keeps events.
+ * Lists matching events. Without bounds it searches as far back as the record covers, with gaps that Prefect can fill, or as Prefect
+ * keeps events.
  * Throws AppError when Prefect fails and the record has nothing of the window.
  */
 export async function listEvents(ctx: QueryContext, question: EventsQuestion): Promise<EventsPage> {
@@ -81,14 +82,30 @@ export async function eventWindow(
   if (sinceUs !== undefined) return { fromUs: sinceUs, toUs };
   const db = ctx.record();
   const covered = db ? coveredRanges(db, "event", "") : [];
-  const newest = mergeRanges(covered).findLast((range) => range.fromUs <= toUs);
+  const ranges = mergeRanges(covered).filter((range) => range.fromUs <= toUs);
+  const newest = ranges.at(-1);
   if (!db || !newest) {
     const reachUs = addUs(nowUs, -((await eventRetentionUs(ctx)) ?? DEFAULT_REACH_US));
     return { fromUs: earliestUs(reachUs, toUs), toUs };
   }
   const backfill = findFact(db, "backfill");
   const isFilling = backfill !== null && !backfill.done;
-  return { fromUs: isFilling ? earliestUs(newest.fromUs, backfill.goalUs) : newest.fromUs, toUs };
+  const fromUs = await firstWithoutLoss(ctx, ranges, nowUs);
+  return { fromUs: isFilling ? earliestUs(fromUs, backfill.goalUs) : fromUs, toUs };
+}
+
+/**
+ * The begin of the oldest range from which on Prefect has what the record lacks: after a pause of this program the newest range is
+ * short, until catch-up has read the events in between. `ranges`: ascending, at least one.
+ */
+async function firstWithoutLoss(ctx: QueryContext, ranges: readonly TimeRange[], nowUs: ServerUs): Promise<ServerUs> {
+  let fromUs = ranges.at(-1)?.fromUs ?? nowUs;
+  for (const range of ranges.toReversed().slice(1)) {
+    const { lost } = await reachOf(ctx, [{ fromUs: addUs(range.toUs, 1), toUs: addUs(fromUs, -1) }], nowUs);
+    if (lost.gaps) break;
+    fromUs = range.fromUs;
+  }
+  return fromUs;
 }
 
 interface Search extends EventsQuestion {

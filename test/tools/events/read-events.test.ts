@@ -265,6 +265,25 @@ describe("read_events from Prefect", () => {
     });
   });
 
+  test("without bounds goes back over a pause that Prefect can fill, and not over one whose events it has deleted", async () => {
+    await using harness = await openToolHarness();
+    const { putFact } = await import("../../../src/store/sync-state.ts");
+    const [old, between, recent] = [orders(3), orders(3, 1_500), orders(3, 3_000)];
+    harness.events([...old, ...recent]);
+    harness.cover("event", { toUs: T0_US + 20 * MINUTE_US });
+    harness.cover("event", { fromUs: T0_US + 40 * MINUTE_US });
+    await emitAll(harness, [...old, ...between, ...recent]);
+    const { structured } = await harness.call(readEventsTool);
+    expect(structured).toMatchObject({ source: "mixed", coverage: { complete: true } });
+    expect(idsOf(structured.events)).toEqual(idsOf([...old, ...between, ...recent].reverse()));
+
+    const retentionUs = 30 * MINUTE_US;
+    putFact(harness.db, "instance", { url: harness.fake.url, version: "3.8.8", retentionUs, createdUs: 0 }, 0);
+    const short = await harness.call(readEventsTool);
+    expect(short.structured).toMatchObject({ source: "record", coverage: { complete: true } });
+    expect(short.structured.window.from).toBe(at(2400));
+  });
+
   test("asks Prefect with fresh: true although the record covers the window", async () => {
     await using harness = await openToolHarness();
     harness.cover("event");
