@@ -132,18 +132,27 @@ export function tableLines(rows: readonly ReadonlyMap<string, Cell>[], order: re
     }
   }
   const columns = [...names];
+  const key = columns.join("\0");
+  const heading = joined(columns.map(asCell), " | ");
   return {
     shared: shared.length > 0 ? lineOf`all: ${joined(shared, "; ")}` : null,
-    columns: joined(columns.map(asCell), " | "),
-    lines: rows.map((row) => lineOfRow(row, columns)),
+    columns: heading,
+    lines: rows.map((row) => lineOfRow(row, columns, key)),
   };
 }
 
-/** Empty cells at the end are left out. */
-function lineOfRow(row: ReadonlyMap<string, Cell>, columns: readonly string[]): Line {
+/** The line of a row, for the columns of the table that it was in last: rows are the same objects in several answers. */
+const lastLines = new WeakMap<ReadonlyMap<string, Cell>, { readonly columns: string; readonly line: Line }>();
+
+function lineOfRow(row: ReadonlyMap<string, Cell>, columns: readonly string[], key: string): Line {
+  const known = lastLines.get(row);
+  if (known?.columns === key) return known.line;
   const cells = columns.map((name) => row.get(name) ?? asCell(""));
+  // Empty cells at the end are left out.
   const last = cells.findLastIndex((cell) => cell !== "");
-  return joined(cells.slice(0, last + 1), "|");
+  const line = joined(cells.slice(0, last + 1), "|");
+  lastLines.set(row, { columns: key, line });
+  return line;
 }
 
 export interface TableText {
@@ -156,7 +165,7 @@ export interface TableText {
 export function foldIds(lines: readonly Line[]): { lines: readonly Line[]; legend: Sentence | null } {
   const found = lines.map((line) => uuidsIn(line));
   const counts = new Map<string, number>();
-  for (const { id } of found.flat()) counts.set(id, (counts.get(id) ?? 0) + 1);
+  for (const ids of found) for (const { id } of ids) counts.set(id, (counts.get(id) ?? 0) + 1);
   const labels = new Map<string, string>();
   for (const [id, count] of counts) if (count > 1) labels.set(id, label(labels.size));
   if (labels.size === 0) return { lines, legend: null };
@@ -168,6 +177,7 @@ export function foldIds(lines: readonly Line[]): { lines: readonly Line[]; legen
 }
 
 function withLabels(line: Line, found: ReturnType<typeof uuidsIn>, labels: ReadonlyMap<string, string>): Line {
+  if (found.length === 0) return line;
   let folded = "";
   let done = 0;
   for (const { id, at } of found) {
