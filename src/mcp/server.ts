@@ -7,6 +7,7 @@ import { INSTRUCTIONS } from "../tools/workspace/orientation.ts";
 import { type CallHandle, callTool } from "./guard.ts";
 import { offerPrompts } from "./offer-prompts.ts";
 import { offerResources } from "./offer-resources.ts";
+import { offerSkills, SKILLS_CAPABILITY } from "./offer-skills.ts";
 import { offerSubscriptions } from "./offer-subscriptions.ts";
 import { serverInfo } from "./plain-calls.ts";
 import { invalidParamsError } from "./protocol-errors.ts";
@@ -35,6 +36,7 @@ export function buildServer(tenant: Tenant): McpServer {
       resources: { listChanged: true, subscribe: tenant.watch !== undefined },
       prompts: { listChanged: false },
       completions: {},
+      extensions: SKILLS_CAPABILITY,
     },
     instructions: INSTRUCTIONS,
     jsonSchemaValidator: NO_VALIDATOR,
@@ -53,6 +55,7 @@ export function buildServer(tenant: Tenant): McpServer {
   });
   offerResources(mcp, tenant);
   offerPrompts(mcp);
+  offerSkills(mcp);
   const unsubscribe = tenant.onToolsChanged(() => {
     if (!mcp.server.transport) return;
     // The list of resources depends on the tools. A client that has disconnected is not notified.

@@ -1,5 +1,5 @@
 import type { ResourceDefinition, ResourceTemplate } from "./define.ts";
-import { skillResource } from "./skill.ts";
+import { skillResources } from "./skills.ts";
 import { deploymentTemplate, eventsTemplate, flowRunTemplate, logsTemplate, timelineTemplate } from "./templates.ts";
 import {
   dashboardResource,
@@ -15,7 +15,7 @@ export const RESOURCES: readonly ResourceDefinition[] = [
   deploymentsResource,
   eventsResource,
   recordResource,
-  skillResource,
+  ...skillResources,
 ];
 
 export const RESOURCE_TEMPLATES: readonly ResourceTemplate[] = [

@@ -37,6 +37,8 @@ const GENERIC = [
   ["caching", "2026-07-28"],
   ["http-header-validation", "2026-07-28"],
   ["sep-2164-resource-not-found", "2026-07-28"],
+  ["sep-2640-skills-enumeration", ""],
+  ["sep-2640-skills-manifest", ""],
   ["server-initialize", "2025-11-25"],
   ["ping", "2025-11-25"],
   ["tools-list", "2025-11-25"],

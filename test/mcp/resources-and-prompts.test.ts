@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { Client } from "@modelcontextprotocol/client";
 import { InMemoryTransport } from "@modelcontextprotocol/server";
+import { z } from "zod";
 import { AppError } from "../../src/errors.ts";
 import { watchableUrisOf, withWatchableUris } from "../../src/mcp/offer-subscriptions.ts";
 import type { ResourceWatch } from "../../src/mcp/resource-watch.ts";
@@ -42,7 +43,7 @@ test("resources are listed, read through their tools, and completed from the rec
   const [content] = read.contents as { uri: string; mimeType: string; text: string }[];
   expect(content).toMatchObject({ uri: "prefect://flow-runs/wandering-guan/timeline", mimeType: "application/json" });
   expect(JSON.parse(content?.text ?? "")).toMatchObject({ subject: { id: run.id } });
-  const skill = await client.readResource({ uri: "prefect://skills/prefect-operations/SKILL.md" });
+  const skill = await client.readResource({ uri: "skill://prefect-operations/SKILL.md" });
   expect(skill.contents[0]).toMatchObject({ mimeType: "text/markdown" });
   const completed = await client.complete({
     ref: { type: "ref/resource", uri: "prefect://flow-runs/{flow_run}" },
@@ -152,4 +153,28 @@ describe("a subscriptions/listen request", () => {
   ])("stays the same object where it %s", (_, message) => {
     expect(withWatchableUris(message)).toBe(message);
   });
+});
+
+test("skills are declared, listed and found by their URI, and their digest is that of the resource", async () => {
+  await using harness = await recorded();
+  await using wired = await connect(harness);
+  const { client } = wired;
+  expect(client.getServerCapabilities()?.extensions).toEqual({ "io.modelcontextprotocol/skills": {} });
+  const skills = z.object({ skills: z.array(z.object({ uri: z.string() }).loose()) }).loose();
+  const listed = await client.request({ method: "skills/list", params: {} }, skills);
+  expect(listed.skills.map(({ uri }) => uri)).toEqual([
+    "skill://prefect-events-offline/SKILL.md",
+    "skill://prefect-operations/SKILL.md",
+    "skill://prefect-triage/SKILL.md",
+  ]);
+  for (const entry of listed.skills) {
+    const one = z.object({ skill: z.unknown() }).loose();
+    const { skill } = await client.request({ method: "skills/get", params: { uri: entry.uri } }, one);
+    expect(skill).toEqual(entry);
+    const [content] = (await client.readResource({ uri: entry.uri })).contents as { text: string }[];
+    const digest = `sha256:${new Bun.CryptoHasher("sha256").update(content?.text ?? "").digest("hex")}`;
+    expect(entry.resources).toEqual([{ uri: entry.uri, digest, size: Buffer.byteLength(content?.text ?? "") }]);
+  }
+  const wrong = client.request({ method: "skills/get", params: { uri: "skill://none/SKILL.md" } }, z.unknown());
+  await expect(wrong).rejects.toMatchObject({ code: -32602 });
 });

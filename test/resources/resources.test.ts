@@ -1,6 +1,9 @@
 import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { skillEntry } from "@modelcontextprotocol/server/ext/skills";
 import { matchTemplate } from "../../src/resources/define.ts";
 import { RESOURCE_TEMPLATES, RESOURCES } from "../../src/resources/index.ts";
+import { skillEntries, skillResources } from "../../src/resources/skills.ts";
 import { parseArguments } from "../../src/tools/definition/arguments.ts";
 import { allTools } from "../../src/tools/index.ts";
 
@@ -32,8 +35,23 @@ describe("resources", () => {
     });
   });
 
-  test("contain the skill of the repository unchanged", async () => {
-    const [skill] = RESOURCES.flatMap(({ content }) => ("text" in content ? [content.text] : []));
-    expect(skill).toBe(await Bun.file(`${import.meta.dir}/../../skills/prefect-operations/SKILL.md`).text());
+  test("contain the skills of the repository unchanged, described as the SDK describes them", async () => {
+    const folder = `${import.meta.dir}/../../skills`;
+    const names = readdirSync(folder).toSorted();
+    const files = names.map((name) => readFileSync(`${folder}/${name}/SKILL.md`, "utf8"));
+    expect(skillResources.map(({ content }) => ("text" in content ? content.text : ""))).toEqual(files);
+    const entries = await Promise.all(names.map((name, index) => skillEntry(name, { "SKILL.md": files[index] ?? "" })));
+    expect(skillEntries()).toEqual(entries as never);
+  });
+
+  test("contain skills that name only tools there are", () => {
+    const tools = new Set(allTools.map(({ name }) => name));
+    const words = skillResources.flatMap(({ content }) =>
+      "text" in content
+        ? [...content.text.matchAll(/`((?:get|read|aggregate)_[a-z_]+)`/g)].map(([, name = ""]) => name)
+        : [],
+    );
+    expect(words.length).toBeGreaterThan(10);
+    expect(words.filter((name) => !tools.has(name))).toEqual([]);
   });
 });
