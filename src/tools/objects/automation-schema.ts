@@ -81,12 +81,12 @@ export const AUTOMATION_SCHEMA = {
         type: { const: "compound" },
         triggers,
         require: { anyOf: [{ type: "integer" }, { enum: ["any", "all"] }] },
-        within: { anyOf: [duration, { type: "null" }] },
+        within: { type: ["number", "string", "null"] },
       },
     },
     SequenceTrigger: {
       required: ["type", "triggers", "within"],
-      properties: { type: { const: "sequence" }, triggers, within: { anyOf: [duration, { type: "null" }] } },
+      properties: { type: { const: "sequence" }, triggers, within: { type: ["number", "string", "null"] } },
     },
     Action: {
       anyOf: [
