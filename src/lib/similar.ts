@@ -4,6 +4,10 @@ import { largest } from "./lists.ts";
 /** Of longer texts only the beginning is compared, and of a text only so many parts: a workspace has thousands of names. */
 const LONGEST_COMPARED = 200;
 const MOST_PARTS = 20;
+/** The similarity of a text and one that contains it. */
+const PART_SCORE = 0.8;
+const CLOSE = 0.6;
+const LEAST_SIMILAR = 0.4;
 
 /**
  * How similar two texts are, 0..1, ignoring case: shared pairs of letters (Sørensen–Dice), which also finds words in another
@@ -14,7 +18,7 @@ export function similarity(a: string, b: string): number {
   if (one === two) return 1;
   const shared = stringSimilarity(one, two);
   const isPart = one.length >= 3 && two.length >= 3 && (one.includes(two) || two.includes(one));
-  return isPart ? Math.max(0.8, shared) : shared;
+  return isPart ? Math.max(PART_SCORE, shared) : shared;
 }
 
 /**
@@ -28,7 +32,7 @@ export function closest(
   partsOf: (candidate: string) => readonly string[] = () => [],
 ): string[] {
   const wanted = text.slice(0, LONGEST_COMPARED);
-  return [...new Set(candidates)]
+  const scored = [...new Set(candidates)]
     .map((candidate) => {
       const parts = [candidate, ...partsOf(candidate.slice(0, LONGEST_COMPARED)).slice(0, MOST_PARTS)];
       return {
@@ -36,8 +40,12 @@ export function closest(
         score: largest(parts.map((part) => similarity(wanted, part.slice(0, LONGEST_COMPARED)))),
       };
     })
-    .filter(({ score }) => score >= 0.4)
-    .sort((a, b) => b.score - a.score || (a.candidate < b.candidate ? -1 : 1))
+    .filter(({ score }) => score >= LEAST_SIMILAR)
+    .sort((a, b) => b.score - a.score || (a.candidate < b.candidate ? -1 : 1));
+  // Beside one that contains the text or differs by little, those that share some letters are noise.
+  const least = (scored[0]?.score ?? 0) >= PART_SCORE ? CLOSE : LEAST_SIMILAR;
+  return scored
+    .filter(({ score }) => score >= least)
     .slice(0, count)
     .map(({ candidate }) => candidate);
 }

@@ -9,7 +9,8 @@ import { AppError } from "../../errors.ts";
 import { ExactNumber, isJsonNumber, isJsonObject, parseJson } from "../../lib/exact-json.ts";
 import { findJsonExcess, findValueExcess } from "../../lib/json-bounds.ts";
 import { largest } from "../../lib/lists.ts";
-import { asName, asNames, asReason, counted, quote, quoteJson, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { asName, asNames, asReason, counted, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { requirement, wrongValue } from "./argument-words.ts";
 import type { ToolDefinition } from "./define-tool.ts";
 import type { JsonSchema } from "./listing.ts";
 import { inputSchema } from "./listing.ts";
@@ -35,7 +36,7 @@ export function parseArguments(tool: ToolDefinition, args: unknown): Readonly<Re
     if (key !== "cursor") checkSize(key, named[key]);
   }
   const parsed = tool.input.safeParse(named);
-  if (!parsed.success) throw invalid(tool, parsed.error);
+  if (!parsed.success) throw invalid(tool, parsed.error, named);
   return parsed.data;
 }
 
@@ -132,22 +133,34 @@ function parseText(text: string): unknown {
   }
 }
 
-function invalid(tool: ToolDefinition, error: z.ZodError): AppError {
+/** The first thing that is wrong, in words of this program: those of the validator name its own types. */
+function invalid(tool: ToolDefinition, error: z.ZodError, args: Readonly<Record<string, unknown>>): AppError {
   const [issue] = error.issues;
-  // Messages of zod name what was expected, but unknown keys as they were given.
-  const what =
-    issue?.code === "unrecognized_keys" ? asReason(issue.message) : asReason(issue?.message ?? "invalid arguments");
-  const where = issue?.path.join(".") ?? "";
-  const isMissing =
-    issue?.code === "invalid_type" && issue.path.length === 1 && issue.message.endsWith("received undefined");
-  const problem = isMissing ? " is missing" : sentence`: ${what}`;
-  const message = where ? sentence`argument ${quote(where)}${problem}` : what;
-  return new AppError("invalid_input", message, { hint: argumentHint(tool, issue?.path[0]) });
-}
-
-function argumentHint(tool: ToolDefinition, key: PropertyKey | undefined): Sentence {
+  const [key, ...rest] = issue?.path ?? [];
   const properties = (inputSchema(tool).properties ?? {}) as Readonly<Record<string, JsonSchema>>;
   const schema = typeof key === "string" ? properties[key] : undefined;
-  if (!schema) return sentence`Arguments of ${asName(tool.name)}: ${asNames(Object.keys(properties))}.`;
-  return sentence`${asName(String(key))} must be ${quoteJson(schema, 5_000)}.`;
+  if (!schema) {
+    return new AppError("invalid_input", asReason(issue?.message ?? "invalid arguments"), {
+      hint: sentence`Arguments of ${asName(tool.name)}: ${asNames(Object.keys(properties))}.`,
+    });
+  }
+  const name = asName(String(key));
+  const hint = sentence`${name} must be ${requirement(schema)}.`;
+  const value = args[String(key)];
+  if (value === undefined) return new AppError("invalid_input", sentence`argument "${name}" is missing`, { hint });
+  const problem = problemOf(issue, rest, value, schema);
+  return new AppError("invalid_input", sentence`argument "${name}": ${problem}`, { hint });
+}
+
+function problemOf(
+  issue: z.core.$ZodIssue | undefined,
+  path: readonly PropertyKey[],
+  value: unknown,
+  schema: JsonSchema,
+): Sentence {
+  const [index] = path;
+  if (index === undefined) return wrongValue(value, schema);
+  if (path.length === 1 && Array.isArray(value) && isJsonObject(schema.items))
+    return wrongValue(value[Number(index)], schema.items);
+  return sentence`at ${quote(path.join("."))}: ${asReason(issue?.message ?? "invalid")}`;
 }

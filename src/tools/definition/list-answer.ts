@@ -9,7 +9,7 @@ import {
   type Sentence,
   sentence,
 } from "../../lib/shown-text.ts";
-import type { ServerUs } from "../../lib/time.ts";
+import { parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { type AnswerText, answerText, type Fenced, fenced } from "../answer/fenced.ts";
 import { dayOf, freshnessFields, freshnessLines } from "../answer/freshness.ts";
@@ -66,7 +66,8 @@ export interface ListSpec {
 /** Estimated tokens of the header, the fence and the freshness, in the text and in the structured content. */
 const FRAME_TOKENS = 110;
 
-export function listAnswer(spec: ListSpec): ToolAnswer {
+export function listAnswer(given: ListSpec): ToolAnswer {
+  const spec = { ...given, freshness: asOfItems(given) };
   const meta = freshnessFields(spec.freshness);
   const head = freshnessLines(spec.freshness, spec.nowUs);
   const fixed =
@@ -79,6 +80,25 @@ export function listAnswer(spec: ListSpec): ToolAnswer {
   const cursor = isCut && page.items.length > 0 ? spec.cursorAfter(edge) : undefined;
   const structured = { [spec.key]: page.items, ...spec.extra, ...meta, ...(cursor ? { next_cursor: cursor } : {}) };
   return { structured, text: listText(spec, page, head, cursor), untrusted: [spec.key] };
+}
+
+/** Members with times of what has happened, not of what is due. */
+const PAST_TIMES = ["occurred", "timestamp", "at", "last", "start_time", "end_time"] as const;
+
+/**
+ * The freshness of an answer that shows what has happened after the end of the coverage, such as an event that the websocket has just
+ * delivered: as recent as that.
+ */
+function asOfItems({ items, freshness, nowUs }: ListSpec): Freshness {
+  let latest = "";
+  for (const item of items) {
+    for (const member of PAST_TIMES) {
+      const time = item[member];
+      if (typeof time === "string" && time.length >= 20 && time > latest) latest = time;
+    }
+  }
+  const us = parseIsoUs(latest);
+  return us === undefined || us <= freshness.asOfUs || us > nowUs ? freshness : { ...freshness, asOfUs: us };
 }
 
 interface Page {

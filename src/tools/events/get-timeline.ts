@@ -5,6 +5,7 @@ import { formatIsoUs } from "../../lib/time.ts";
 import { truncateWithLength } from "../../lib/truncate.ts";
 import { KINDS } from "../../model/kinds.ts";
 import { fullName } from "../../model/objects/full-name.ts";
+import { withoutLibraryFrames } from "../../model/runs/traceback-text.ts";
 import { briefEvent } from "../../queries/events/event-brief.ts";
 import { stateKey } from "../../queries/events/event-tally.ts";
 import { getTimeline, type TimelineEntry } from "../../queries/history/timeline.ts";
@@ -91,7 +92,7 @@ export const getTimelineTool = defineTool({
       key: "entries",
       noun: [own("entry"), own("entries")],
       title: sentence` of ${KINDS[kind].label} ${quote(fullName(subject.parent, subject.name), 100)} ${asName(subject.id)}${owner === null ? "" : sentence` of ${quote(owner, 200)}`}${shownState ? sentence` (${shownState})` : ""}${isTail ? ", the last ones" : ""}, oldest first`,
-      items: page.map((entry) => toItem(entry, subject.id)),
+      items: page.map((entry) => toItem(entry, subject.id, args.detail === "full")),
       hasMore: entries.length > passed + page.length,
       cursorAfter: (index) =>
         windowCursor(question, subject.window, passed + (isTail ? page.length - index : index + 1)),
@@ -132,7 +133,7 @@ function subjectOf(args: Input): { kind: TimelineSubjectKind; text: string } {
   return { kind, text: args[kind] ?? "" };
 }
 
-function toItem(entry: TimelineEntry, subjectId: string): Item {
+function toItem(entry: TimelineEntry, subjectId: string, isFull: boolean): Item {
   const time = formatIsoUs(entry.us);
   if (entry.kind === "state") {
     const { name, type, message } = entry.state;
@@ -143,7 +144,14 @@ function toItem(entry: TimelineEntry, subjectId: string): Item {
     const line = n === null ? "" : ` line ${n}`;
     const isOther = log.flow_run_id && log.flow_run_id !== subjectId;
     const of = isOther ? { of: log.flow_run_id } : {};
-    return { time, kind: "log", what: `${levelName(log.level)}${line}`, ...of, message: log.message, id: entry.id };
+    return {
+      time,
+      kind: "log",
+      what: `${levelName(log.level)}${line}`,
+      ...of,
+      message: isFull ? log.message : withoutLibraryFrames(log.message),
+      id: entry.id,
+    };
   }
   if (entry.kind === "change") {
     const { change, name, diff, sinceUs } = entry.change;

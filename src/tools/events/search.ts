@@ -102,7 +102,7 @@ export const searchTool = defineTool({
       ...(args.fields ? {} : { toRow: withOwner }),
       order: ["kind", "time", "name", "flow/deployment", "event", "resource", "flow_run", "n", "level", "state"],
       hint: sentence`Narrow by kinds or times.`,
-      none: sentence`Nothing that could be searched matches.${isWholeWords ? WHOLE_WORDS : ""}`,
+      none: sentence`Nothing matches.${isWholeWords ? WHOLE_WORDS : ""}`,
     });
   },
 });

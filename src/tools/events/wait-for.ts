@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
-import { asName, lineOf, oneLine, own, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
-import { formatIsoUs, type ServerUs } from "../../lib/time.ts";
+import { durationText } from "../../lib/duration-text.ts";
+import { asName, asPlace, lineOf, oneLine, own, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { formatIsoSeconds, formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { withNotes } from "../../model/freshness.ts";
 import type { FlowRun } from "../../model/objects.ts";
@@ -124,7 +125,9 @@ function eventAnswer(waited: WaitResult<PrefectEvent | null>, fromUs: ServerUs, 
   const event = waited.value === null ? null : { ...briefEvent(waited.value) };
   const from = formatIsoUs(fromUs);
   const outcome =
-    event === null ? sentence`timed out: no matching event since ${from}` : sentence`reached: ${asName(event.event)}`;
+    event === null
+      ? sentence`timed out: no matching event since ${formatIsoSeconds(fromUs)}`
+      : sentence`reached: ${asName(event.event)}`;
   return answer(waited, event === null ? { since: from } : { event }, outcome, event, nowUs);
 }
 
@@ -146,8 +149,9 @@ function answer(
   const [head = own(""), ...notes] = freshnessLines(waited.freshness, nowUs);
   const cells = shown ? [...cellsOf(shown, { day: dayOf(nowUs), keepsMillis: true })] : [];
   const text = answerText([
-    sentence`${outcome} after ${seconds} s | ${head}`,
+    sentence`${outcome}; waited ${durationText(waited.waitedMs * 1_000)} | ${head}`,
     ...notes,
+    shown ? sentence`Undated times: ${asPlace(dayOf(nowUs))} UTC` : null,
     shown ? fenced(cells.map(([name, cell]) => lineOf`${oneLine(name)}: ${cell}`)) : null,
   ]);
   return { structured, text, untrusted: ["flow_run", "event"] };

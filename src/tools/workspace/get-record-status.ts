@@ -35,6 +35,13 @@ export const getRecordStatusTool = defineTool({
   },
 });
 
+/** Which process keeps the record up to date. */
+const SYNCING = {
+  self: sentence`this process`,
+  other: sentence`another process`,
+  none: sentence`no process`,
+} as const;
+
 /** Unknown members are absent. */
 function statusObject(status: RecordStatus): Readonly<Record<string, unknown>> {
   const { instance, version, file, bytes, events, rows, syncing, stream, reachable, backfill, requests, lastError } =
@@ -89,7 +96,7 @@ function statusText(status: RecordStatus, nowUs: ServerUs): AnswerText {
   if (status.file === null) {
     return answerText([
       sentence`Nothing is recorded yet for ${asPlace(status.instance)}.`,
-      sentence`syncing: ${status.syncing}. Recording begins with the first sync: start the server while Prefect is reachable, or run \`prefect-mcp-bun sync\`.`,
+      sentence`syncing: ${SYNCING[status.syncing]}. Recording begins with the first sync: start the server while Prefect is reachable, or run \`prefect-mcp-bun sync\`.`,
     ]);
   }
   const spans = Object.entries(status.coverage).flatMap(([kind, ranges]) => {
@@ -117,7 +124,7 @@ function statusText(status: RecordStatus, nowUs: ServerUs): AnswerText {
           )}`,
         ]
       : [isEmpty ? own("nothing is recorded yet: prefect-mcp-bun sync, or serve, fills the record") : own("no gaps")]),
-    sentence`syncing: ${status.syncing}${status.stream ? sentence`, websocket ${asName(status.stream)}` : ""}${status.reachable === false ? ", Prefect UNREACHABLE" : ""}; lag ${status.lagMs === null ? "unknown" : durationText(status.lagMs * 1000)}${status.lastContactUs ? sentence`; last contact ${durationText(nowUs - status.lastContactUs)} ago` : ""}`,
+    sentence`syncing: ${SYNCING[status.syncing]}${status.stream ? sentence`, websocket ${asName(status.stream)}` : ""}${status.reachable === false ? ", Prefect does not answer" : ""}; lag ${status.lagMs === null ? "unknown" : durationText(status.lagMs * 1000)}${status.lastContactUs ? sentence`; last contact ${durationText(nowUs - status.lastContactUs)} ago` : ""}`,
     ...(backfill && !backfill.done
       ? [sentence`backfill: ${formatIsoSeconds(backfill.reachedUs)} reached, goal ${formatIsoSeconds(backfill.goalUs)}`]
       : []),

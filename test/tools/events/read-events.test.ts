@@ -366,7 +366,7 @@ describe("read_events fails", () => {
         "get_object_schema with object_type event_filter shows the valid form.",
       ],
       [{ fields: ["payloads"] }, 'unknown field "payloads"; did you mean "payload"?', "Valid fields: id, event"],
-      [{ limit: 501 }, 'argument "limit": ', "maximum"],
+      [{ limit: 501 }, 'argument "limit": ', "from 1 to 500"],
       [{ occurred_after: "lately" }, 'argument "occurred_after": "lately" is not a time', "ISO 8601"],
       [{ cursor: "AAAA" }, "cursor is not from this server", "next_cursor"],
     ];

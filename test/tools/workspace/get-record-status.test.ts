@@ -54,7 +54,7 @@ describe("get_record_status", () => {
       last_error: { at: at(0), code: "unavailable", message: "connection refused" },
       source: "record",
     });
-    expect(text).toContain("syncing: other, websocket open; lag 5 s");
+    expect(text).toContain("syncing: another process, websocket open; lag 5 s");
     expect(text).toContain("gaps: 2026-08-20T09:15:00Z to 2026-08-20T09:44:59Z");
     expect(harness.fake.takeRequests()).toEqual([]);
   });

@@ -1,7 +1,7 @@
 /** Deployments and queues have names that are unique within their flow or pool only, so no answer shows one without that. */
 import { describe, expect, test } from "bun:test";
-import { RESOURCE_ID, RESOURCE_NAME, RESOURCE_ROLE } from "../../src/model/events/event.ts";
-import { allTools } from "../../src/tools/index.ts";
+import { RESOURCE_ID, RESOURCE_NAME, RESOURCE_ROLE } from "../../../src/model/events/event.ts";
+import { allTools } from "../../../src/tools/index.ts";
 import {
   aConcurrencyLimit,
   aDeployment,
@@ -15,8 +15,8 @@ import {
   at,
   aWorkPool,
   aWorkQueue,
-} from "../support/builders.ts";
-import { openToolHarness, type ToolHarness } from "../support/tool-harness.ts";
+} from "../../support/builders.ts";
+import { openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
 
 const [orders, billing] = [aFlow({ id: anId(1), name: "orders" }), aFlow({ id: anId(2), name: "billing" })];
 const pool = aWorkPool({ id: anId(3), name: "pool-a" });
