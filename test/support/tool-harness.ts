@@ -23,7 +23,7 @@ import { upsertObjects } from "../../src/store/objects/objects.ts";
 import { upsertFlowRuns } from "../../src/store/runs/flow-runs.ts";
 import { foldRunEvents } from "../../src/store/runs/fold-events.ts";
 import { upsertTaskRuns } from "../../src/store/runs/task-runs.ts";
-import { putFact } from "../../src/store/sync-state.ts";
+import { findFact, putFact } from "../../src/store/sync-state.ts";
 import { MAX_TOKENS } from "../../src/tools/answer/token-budget.ts";
 import type { ToolDefinition } from "../../src/tools/definition/define-tool.ts";
 import { anId, T0_US } from "./builders.ts";
@@ -154,6 +154,9 @@ export async function openToolHarness(options: HarnessOptions = {}): Promise<Too
         });
         // A round reads all unfinished runs with the newest ones.
         if (kind === "flow_run" && scope === "") putFact(db, "read:unfinished", { readUs: verifiedUs }, nowUs);
+        // What is covered was read by a process that syncs.
+        if (kind === "event" && findFact(db, "backfill") === null)
+          putFact(db, "backfill", { goalUs: fromUs, reachedUs: fromUs, done: true }, nowUs);
       }),
     setWallClock(byUs) {
       nowUs += byUs;

@@ -84,14 +84,14 @@ export async function eventWindow(
   const covered = db ? coveredRanges(db, "event", "") : [];
   const ranges = mergeRanges(covered).filter((range) => range.fromUs <= toUs);
   const newest = ranges.at(-1);
-  if (!db || !newest) {
+  const backfill = db ? findFact(db, "backfill") : null;
+  // Without a backfill, only live answers were stored, and where these begin says nothing about what Prefect has.
+  if (!newest || backfill === null) {
     const reachUs = addUs(nowUs, -((await eventRetentionUs(ctx)) ?? DEFAULT_REACH_US));
-    return { fromUs: earliestUs(reachUs, toUs), toUs };
+    return { fromUs: earliestUs(reachUs, toUs, newest?.fromUs ?? reachUs), toUs };
   }
-  const backfill = findFact(db, "backfill");
-  const isFilling = backfill !== null && !backfill.done;
   const fromUs = await firstWithoutLoss(ctx, ranges, nowUs);
-  return { fromUs: isFilling ? earliestUs(fromUs, backfill.goalUs) : fromUs, toUs };
+  return { fromUs: backfill.done ? fromUs : earliestUs(fromUs, backfill.goalUs), toUs };
 }
 
 /**

@@ -284,6 +284,20 @@ describe("read_events from Prefect", () => {
     expect(short.structured.window.from).toBe(at(2400));
   });
 
+  test("reaches back to what Prefect keeps while only live answers are recorded", async () => {
+    await using harness = await openToolHarness();
+    const early = anEvent({ occurred: at(-2 * 86_400), event: "shop.order.placed" });
+    const late = anEvent({ occurred: at(-60), event: "shop.order.placed" });
+    await emitAll(harness, [early, late]);
+    harness.events([late]);
+    harness.cover("event", { fromUs: T0_US - 2 * MINUTE_US });
+    harness.db.sqlite.run("DELETE FROM sync_state WHERE key = 'backfill'");
+    const { structured } = await harness.call(readEventsTool, {});
+    expect([idsOf(structured.events), structured.source]).toEqual([[late.id, early.id], "mixed"]);
+    const counted = await harness.call(aggregateEventsTool, { by: "event" });
+    expect(counted.structured.total).toBe(2);
+  });
+
   test("asks Prefect with fresh: true although the record covers the window", async () => {
     await using harness = await openToolHarness();
     harness.cover("event");
