@@ -141,6 +141,9 @@ function isHarmless(text: string): boolean {
 
 /** `12,345`, with `digits` after the point. */
 export function figure(value: number, digits = 0): Sentence {
+  // `toLocaleString` takes 50 µs, as long as a query.
+  if (digits === 0 && Number.isSafeInteger(value) && !Object.is(value, -0))
+    return String(value).replace(/\B(?=(?:\d{3})+$)/g, ",") as Sentence;
   const fraction = { minimumFractionDigits: digits, maximumFractionDigits: digits };
   return value.toLocaleString("en-US", fraction) as Sentence;
 }

@@ -7,6 +7,7 @@ import {
   asPlace,
   asReason,
   asShellWord,
+  figure,
   indented,
   jsonLine,
   lineOf,
@@ -159,4 +160,14 @@ describe("sentences that are taken apart", () => {
       '"by a \\"b\\" $& c!" and "a \\"b\\" $& c"',
     );
   });
+});
+
+test("figures are grouped as in English, whether whole or not", () => {
+  const values = [0, 7, 999, 1_000, 12_345, 123_456, 1_234_567, -5, -999, -1_000, -123_456, 2 ** 53 - 1, 1e20, 1.5, -0];
+  for (const value of values) {
+    expect<string>(figure(value)).toBe(value.toLocaleString("en-US", { maximumFractionDigits: 0 }));
+    expect<string>(figure(value, 2)).toBe(
+      value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 }),
+    );
+  }
 });

@@ -10,6 +10,7 @@ import { uiLink, uiLinkTemplate } from "../../queries/names/ui-links.ts";
 import type { QueryContext } from "../../queries/source/context.ts";
 import { asksForPastStates, STATES_AS_NOW } from "../../queries/source/run-window.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
+import type { RecordDb } from "../../store/database.ts";
 import type { FilterSet } from "../../store/filters/bodies.ts";
 import { type CursorValue, decodeCursor, encodeCursor } from "../answer/cursor.ts";
 import { dayOf } from "../answer/freshness.ts";
@@ -131,6 +132,7 @@ async function runList<Input extends z.ZodObject, Row, Sort extends string>(
   const page = await options.query(ctx, call, given);
   const isPast = (key === "flow_runs" || key === "task_runs") && asksForPastStates(ctx, call.set[key], nowUs);
   const items = page.rows.map((row) => withLink(options.toItem(row, call), call.isFull ? ctx.uiUrl : null, kind));
+  const picked = pickFields(items, fields, [...brief, ...full]);
   const template = call.isFull || items.length === 0 ? null : uiLinkTemplate(ctx.uiUrl, kind);
   const inLines = options.isSingleInLines === true && call.isSingle && !call.isFull && !hasFields;
   const day = dayOf(nowUs);
@@ -139,7 +141,7 @@ async function runList<Input extends z.ZodObject, Row, Sort extends string>(
     key,
     noun: [own(label), own(plural)],
     title: options.orderText?.(given) ?? sentence``,
-    items: pickFields(items, fields, [...brief, ...full]),
+    items: call.isFull ? picked : withKnownItems(ctx.record(), picked),
     hasMore: page.hasMore,
     cursorAfter: (index) => encodeCursor(question, page.positionAfter?.(index) ?? [offsetOf(position) + index + 1]),
     freshness: isPast ? withNotes(page.freshness, [STATES_AS_NOW]) : page.freshness,
@@ -152,6 +154,28 @@ async function runList<Input extends z.ZodObject, Row, Sort extends string>(
     order,
     hint,
     none,
+  });
+}
+
+/** Items that a connection remembers, and the longest of them. */
+const KNOWN_ITEMS = 300;
+const KNOWN_CHARS = 4_000;
+
+/**
+ * The objects of earlier answers in place of equal ones: cells, measures and the absence of secrets are known of them already. Rows are
+ * made anew from their columns in each call.
+ */
+function withKnownItems(db: RecordDb | null, items: readonly Item[]): readonly Item[] {
+  if (db === null) return items;
+  const known = db.perConnection("listed-items", () => new Map<string, Item>());
+  return items.map((item) => {
+    const json = JSON.stringify(item);
+    const before = known.get(json);
+    if (before !== undefined) return before;
+    if (json.length > KNOWN_CHARS) return item;
+    if (known.size >= KNOWN_ITEMS) known.delete(known.keys().next().value ?? "");
+    known.set(json, item);
+    return item;
   });
 }
 

@@ -458,3 +458,20 @@ describe("get_flow_runs fails", () => {
     ]);
   });
 });
+
+test("a run that changed between two calls is shown as it is now, the others as before", async () => {
+  await using harness = await openToolHarness();
+  fillRecord(harness);
+  const first = await harness.call(getFlowRunsTool);
+  const again = await harness.call(getFlowRunsTool);
+  expect(again.structured).toEqual(first.structured);
+  const [changed] = runs;
+  harness.flowRuns([{ ...(changed as FlowRun), name: "renamed-since" }]);
+  const { structured, text } = await harness.call(getFlowRunsTool);
+  const names = (answer: Answer) => answer.structured.flow_runs.map((run: { name: string }) => run.name);
+  expect(names({ structured, text } as Answer)).toEqual(
+    names(first).map((name: string) => (name === changed?.name ? "renamed-since" : name)),
+  );
+  expect(text).toContain("renamed-since");
+  expect(text).not.toContain(changed?.name ?? "");
+});
