@@ -3,7 +3,7 @@ import { fatalProblem, settingsFromFiles } from "../app/settings-source.ts";
 import { openSyncSession } from "../app/sync-session.ts";
 import { VERSION } from "../app/version.ts";
 import { systemClock } from "../lib/clock.ts";
-import { counted } from "../lib/shown-text.ts";
+import { asPlace, counted, type Line, oneLine, type Sentence, sentence } from "../lib/shown-text.ts";
 import { onServerClock } from "../lib/time.ts";
 import { coveredRanges } from "../store/coverage.ts";
 import { openRecord } from "../store/database.ts";
@@ -30,7 +30,7 @@ export async function runAudit(ctx: CommandContext): Promise<number> {
     const isOther = fileInUse() !== before;
     const note = isOther ? otherServerNote(before) : wasEmpty ? emptyNote(report) : null;
     if (invocation.switches.has("json")) out.json({ ...report, note });
-    else for (const line of [...reportLines(report), ...(note === null ? [] : [note])]) out.line(line);
+    else out.lines([...reportLines(report), ...(note === null ? [] : [note])]);
     return report.unexplained === 0 ? 0 : 1;
   } finally {
     session.close();
@@ -52,12 +52,12 @@ function isEmpty(file: string): boolean {
   }
 }
 
-function emptyNote({ from }: AuditReport): string {
-  return `Nothing was recorded before this audit, so there was nothing to compare: the record counts from ${from} on. \`sync --since 7d\` fetches what was before.`;
+function emptyNote({ from }: AuditReport): Sentence {
+  return sentence`Nothing was recorded before this audit, so there was nothing to compare: the record counts from ${asPlace(from)} on. \`sync --since 7d\` fetches what was before.`;
 }
 
-function otherServerNote(former: string): string {
-  return `At this URL another server answers than the one that was recorded. This audit is of the record of the other server; that of the former one is kept in ${former}.`;
+function otherServerNote(former: string): Sentence {
+  return sentence`At this URL another server answers than the one that was recorded. This audit is of the record of the other server; that of the former one is kept in ${asPlace(former)}.`;
 }
 
 const VERDICTS: Record<AuditBucket["verdict"], string> = {
@@ -69,18 +69,22 @@ const VERDICTS: Record<AuditBucket["verdict"], string> = {
 };
 
 /** Hours without events in Prefect and in the record are left out. */
-function reportLines(report: AuditReport): string[] {
+function reportLines(report: AuditReport): Line[] {
   const { instance, from, to, server, record, repaired, unexplained, sample } = report;
   const busy = report.buckets.filter((bucket) => bucket.server > 0 || bucket.record > 0);
   const rows = busy.map((bucket) => {
     const figures = [bucket.server, bucket.record, bucket.repaired].map((n) => String(n).padStart(9)).join(" ");
-    return `${bucket.from.slice(0, 16)}Z ${figures}  ${VERDICTS[bucket.verdict]}${bucket.ids_compared ? ", ids compared" : ""}`;
+    return oneLine(
+      `${bucket.from.slice(0, 16)}Z ${figures}  ${VERDICTS[bucket.verdict]}${bucket.ids_compared ? ", ids compared" : ""}`,
+    );
   });
   return [
-    `Audit of ${instance}, ${from} to ${to}, as of ${report.verified_at}`,
-    `${"hour".padEnd(17)} ${["server", "record", "repaired"].map((name) => name.padStart(9)).join(" ")}  verdict`,
+    sentence`Audit of ${asPlace(instance)}, ${asPlace(from)} to ${asPlace(to)}, as of ${asPlace(report.verified_at)}`,
+    oneLine(
+      `${"hour".padEnd(17)} ${["server", "record", "repaired"].map((name) => name.padStart(9)).join(" ")}  verdict`,
+    ),
     ...rows,
-    `${"all".padEnd(17)} ${[server, record, repaired].map((n) => String(n).padStart(9)).join(" ")}`,
-    `Ids compared in ${sample.buckets} of ${counted(sample.of, "bucket")}. ${unexplained === 0 ? "Nothing is unexplained." : `${counted(unexplained, "event is", "events are")} unexplained.`}`,
+    oneLine(`${"all".padEnd(17)} ${[server, record, repaired].map((n) => String(n).padStart(9)).join(" ")}`),
+    sentence`Ids compared in ${sample.buckets} of ${counted(sample.of, "bucket")}. ${unexplained === 0 ? "Nothing is unexplained." : sentence`${counted(unexplained, "event is", "events are")} unexplained.`}`,
   ];
 }

@@ -5,7 +5,7 @@ import { VERSION } from "../app/version.ts";
 import type { ResolvedSettings } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
-import { asNames, asPlace, quote, sentence } from "../lib/shown-text.ts";
+import { asName, asNames, asPlace, type Line, quote, type Sentence, sentence, verbatim } from "../lib/shown-text.ts";
 import type { CallResult } from "../mcp/call-result.ts";
 import { callTool } from "../mcp/guard.ts";
 import type { Tenant } from "../mcp/tenant.ts";
@@ -40,8 +40,9 @@ export async function runCall(ctx: CommandContext): Promise<number> {
     stopWithinMs: STOP_WITHIN_MS,
   });
   const isJson = invocation.switches.has("json");
-  const progress = (done: number, total: number | null, message: string) => {
-    if (!isJson && out.isTerminal) out.note(`${message} (${done}${total === null ? "" : ` of ${total}`})`);
+  const progress = (done: number, total: number | null, message: Sentence) => {
+    if (!isJson && out.isTerminal)
+      out.note(sentence`${message} (${done}${total === null ? "" : sentence` of ${total}`})`);
   };
   const result = await callTool(
     restricted(app, tool, (text) => out.note(text)),
@@ -50,7 +51,7 @@ export async function runCall(ctx: CommandContext): Promise<number> {
     { signal, progress },
   );
   if (isJson) out.json(result.structuredContent);
-  else out.line(textOf(result));
+  else out.lines(textOf(result));
   return result.isError ? 1 : 0;
 }
 
@@ -67,13 +68,13 @@ function denial({ name }: ToolDefinition, { settings, values }: ResolvedSettings
 }
 
 /** The application without what this call may not or cannot do; a note on stderr names each restriction. */
-function restricted(app: App, tool: ToolDefinition, note: (text: string) => void): Tenant {
+function restricted(app: App, tool: ToolDefinition, note: (text: Sentence) => void): Tenant {
   const { settings } = app.settings;
   const limits: { -readonly [K in keyof CallLimits]: CallLimits[K] } = {};
   if (asksDocsHost(tool) && !offeredTools(settings).includes(tool)) {
     limits.docsUrl = null;
     note(
-      `Nothing is sent to ${hostOf(settings.docsUrl)}: PREFECT_MCP_DOCS is off. With PREFECT_MCP_DOCS=on ${tool.name} asks there.`,
+      sentence`Nothing is sent to ${asPlace(hostOf(settings.docsUrl))}: PREFECT_MCP_DOCS is off. With PREFECT_MCP_DOCS=on ${asName(tool.name)} asks there.`,
     );
   }
   const file = settings.apiUrl === null ? null : recordFileOf(settings, settings.apiUrl);
@@ -81,7 +82,10 @@ function restricted(app: App, tool: ToolDefinition, note: (text: string) => void
   if (problem) {
     let isNoted = false;
     limits.saveLive = () => {
-      if (!isNoted) note(`warning: the answer is not recorded. ${problem.message} ${problem.hint ?? ""}`.trimEnd());
+      if (!isNoted)
+        note(
+          sentence`warning: the answer is not recorded. ${problem.sentence}${problem.hint ? sentence` ${problem.ownHint ?? ""}` : ""}`,
+        );
       isNoted = true;
     };
   }
@@ -100,8 +104,8 @@ function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : url;
 }
 
-function textOf({ content }: CallResult): string {
-  return content.map((block) => block.text).join("\n");
+function textOf({ content }: CallResult): Line[] {
+  return content.flatMap((block) => verbatim(block.text));
 }
 
 function unknownTool(name: string): AppError {

@@ -9,7 +9,19 @@ import { loadSettings } from "../config/load-settings.ts";
 import type { ResolvedSettings } from "../config/settings.ts";
 import { type ReplayServer, startReplayServer } from "../demo/replay-server.ts";
 import { systemClock } from "../lib/clock.ts";
-import { counted } from "../lib/shown-text.ts";
+import {
+  asName,
+  asPlace,
+  counted,
+  cutToColumns,
+  jsonLine,
+  type Line,
+  lineOf,
+  oneLine,
+  own,
+  sentence,
+  verbatim,
+} from "../lib/shown-text.ts";
 import { parseIsoUs } from "../lib/time.ts";
 import type { CallResult } from "../mcp/call-result.ts";
 import { callTool } from "../mcp/guard.ts";
@@ -55,7 +67,8 @@ function openDemoApp({ entry, logger }: CommandContext, resolved: ResolvedSettin
 }
 
 async function serveDemo(ctx: CommandContext, resolved: ResolvedSettings): Promise<void> {
-  if (process.stdin.isTTY) ctx.out.note("MCP over stdin and stdout on the recorded demo workspace; Ctrl-D ends it.");
+  if (process.stdin.isTTY)
+    ctx.out.note(own("MCP over stdin and stdout on the recorded demo workspace; Ctrl-D ends it."));
   await using app = openDemoApp(ctx, resolved);
   app.follow();
   await serveOverStdio(app, { clock: systemClock, signal: ctx.signal });
@@ -63,7 +76,9 @@ async function serveDemo(ctx: CommandContext, resolved: ResolvedSettings): Promi
 
 async function walkThrough(ctx: CommandContext, server: ReplayServer, resolved: ResolvedSettings): Promise<void> {
   const { out, signal } = ctx;
-  out.line(`A recorded Prefect workspace is served at ${server.url} and synced into a temporary record.`);
+  out.line(
+    sentence`A recorded Prefect workspace is served at ${asPlace(server.url)} and synced into a temporary record.`,
+  );
   await syncOnce(ctx, resolved);
   await using app = openDemoApp(ctx, resolved);
   await firstChange(app, signal);
@@ -75,17 +90,17 @@ async function walkThrough(ctx: CommandContext, server: ReplayServer, resolved: 
     const args = question.args(earlier);
     const result = await callTool(app, toolNamed(question.tool), args, { signal, progress: () => {} });
     earlier.set(question.tool, result.structuredContent);
-    print(out, `${number}. ${question.question}`, { tool: question.tool, args, result, maxLines });
+    print(out, oneLine(`${number}. ${question.question}`), { tool: question.tool, args, result, maxLines });
   };
   for (const question of DEMO_QUESTIONS) await ask(question, MAX_LINES);
   await server.stop();
   await systemClock.sleep(OFFLINE_PAUSE_MS, signal);
-  out.line("Now Prefect is stopped. The same questions, answered from the record:");
+  out.line(own("Now Prefect is stopped. The same questions, answered from the record:"));
   out.line();
   const again = DEMO_QUESTIONS.filter(({ tool }) => OFFLINE_QUESTIONS.includes(tool));
   for (const question of again) await ask(question, MAX_LINES_OFFLINE);
   out.line(
-    "In an AI client:  bunx prefect-mcp-bun demo --stdio     With your own Prefect:  bunx prefect-mcp-bun doctor",
+    own("In an AI client:  bunx prefect-mcp-bun demo --stdio     With your own Prefect:  bunx prefect-mcp-bun doctor"),
   );
 }
 
@@ -123,23 +138,23 @@ interface Shown {
   readonly maxLines: number;
 }
 
-function print(out: Output, question: string, { tool, args, result, maxLines }: Shown): void {
-  const lines = result.content.flatMap((block) => block.text.split("\n"));
+function print(out: Output, question: Line, { tool, args, result, maxLines }: Shown): void {
+  const lines = result.content.flatMap((block) => verbatim(block.text));
   out.line(question);
-  out.line(`   ${tool} ${JSON.stringify(args)}`);
-  for (const line of lines.slice(0, maxLines)) out.line(`   | ${fitted(line, out)}`);
-  if (lines.length > maxLines) out.line(`   | … ${counted(lines.length - maxLines, "more line")}`);
-  out.line(`   ${sourceLine(result)}`);
+  out.line(lineOf`   ${asName(tool)} ${jsonLine(args)}`);
+  for (const line of lines.slice(0, maxLines)) out.line(lineOf`   | ${fitted(line, out)}`);
+  if (lines.length > maxLines) out.line(lineOf`   | … ${counted(lines.length - maxLines, "more line")}`);
+  out.line(lineOf`   ${sourceLine(result)}`);
   out.line();
 }
 
 /** Long rows are cut at the edge of a terminal; a file or pipe gets them whole. */
-function fitted(line: string, out: Output): string {
-  return out.isTerminal ? Bun.sliceAnsi(line, 0, out.columns - 6, "…") : line;
+function fitted(line: Line, out: Output): Line {
+  return out.isTerminal ? cutToColumns(line, out.columns - 6, "…") : line;
 }
 
-function sourceLine({ structuredContent, isError }: CallResult): string {
-  if (isError) return "No answer.";
+function sourceLine({ structuredContent, isError }: CallResult): Line {
+  if (isError) return own("No answer.");
   const {
     source,
     as_of: asOf,
@@ -147,5 +162,7 @@ function sourceLine({ structuredContent, isError }: CallResult): string {
   } = structuredContent as { source?: string; as_of?: string; coverage?: { complete?: boolean } };
   const us = parseIsoUs(asOf ?? "");
   const age = us === undefined ? "" : ` (${Math.max(0, (systemClock.nowUs() - us) / 1e6).toFixed(1)} s ago)`;
-  return `Source: ${source ?? "unknown"}, as of ${asOf ?? "unknown"}${age}${coverage?.complete === false ? ", not complete" : ""}`;
+  return oneLine(
+    `Source: ${source ?? "unknown"}, as of ${asOf ?? "unknown"}${age}${coverage?.complete === false ? ", not complete" : ""}`,
+  );
 }

@@ -31,6 +31,6 @@ export async function runDoctor({ invocation, out, entry, signal }: CommandConte
     readRecord: () => readStatus(app.query(), recordFile ?? ""),
   });
   if (invocation.switches.has("json")) out.json(doctorJson(report));
-  else for (const line of doctorLines(report)) out.line(line);
+  else out.lines(doctorLines(report));
   return exitCodeOf(report);
 }

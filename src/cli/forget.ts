@@ -8,7 +8,7 @@ import type { Settings } from "../config/settings.ts";
 import { normaliseApiUrl } from "../config/urls.ts";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
-import { counted, quote, sentence } from "../lib/shown-text.ts";
+import { asPlace, counted, figure, joined, own, quote, type Sentence, sentence } from "../lib/shown-text.ts";
 import { formatIsoUs, onServerClock } from "../lib/time.ts";
 import { openRecord } from "../store/database.ts";
 import { findEventRange } from "../store/events/events.ts";
@@ -35,13 +35,16 @@ export async function runForget(ctx: CommandContext): Promise<number> {
   const file = recordFileOf(settings, instance);
   const files = recordFilesOf(settings, instance);
   const sizeOf = () => files.reduce((sum, one) => sum + recordBytes(one) + bytesAside(one), 0);
-  const what = beforeUs === null ? "everything" : `everything from before ${formatIsoUs(beforeUs)}`;
+  const what = beforeUs === null ? own("everything") : sentence`everything from before ${formatIsoUs(beforeUs)}`;
   if (files.length === 0)
-    return report(ctx, { instance, file, removed_events: 0, freed_bytes: 0 }, "Nothing is recorded");
-  const where = files.length === 1 ? files[0] : `${counted(files.length, "record")} in ${settings.dataDir}`;
-  const question = `Remove ${what} that is recorded of ${instance} (${(sizeOf() / 1e6).toFixed(1)} MB in ${where})?`;
+    return report(ctx, { instance, file, removed_events: 0, freed_bytes: 0 }, own("Nothing is recorded"));
+  const where =
+    files.length === 1
+      ? asPlace(files[0] ?? "")
+      : sentence`${counted(files.length, "record")} in ${asPlace(settings.dataDir)}`;
+  const question = sentence`Remove ${what} that is recorded of ${asPlace(instance)} (${figure(sizeOf() / 1e6, 1)} MB in ${where})?`;
   if (!invocation.switches.has("yes") && !(await askYes(question, out, signal))) {
-    out.note("Nothing was removed.");
+    out.note(own("Nothing was removed."));
     return 1;
   }
   const bytes = sizeOf();
@@ -52,10 +55,12 @@ export async function runForget(ctx: CommandContext): Promise<number> {
   }
   const left = files.flatMap(filesAside);
   if (left.length > 0)
-    out.note(`Damaged files cannot be read and are kept; without --before they are deleted: ${left.join(", ")}`);
+    out.note(
+      sentence`Damaged files cannot be read and are kept; without --before they are deleted: ${joined(left.map(asPlace), ", ")}`,
+    );
   const freed = Math.max(0, bytes - sizeOf());
   for (const one of files) if (one !== file) dropEmptyFolder(dirname(one));
-  return report(ctx, { instance, file, removed_events: removed, freed_bytes: freed }, `Removed ${what}`);
+  return report(ctx, { instance, file, removed_events: removed, freed_bytes: freed }, sentence`Removed ${what}`);
 }
 
 /** The settings with the API URL of `--instance`, which works even where the settings are invalid. */
@@ -80,7 +85,7 @@ function chosenInstance({ invocation }: CommandContext): Settings {
 function removeRecord({ out }: CommandContext, file: string, first: string): number {
   const held = countEvents(file);
   const lock = tryBecomeLeader(first);
-  if (!lock) out.note("Another process is syncing this instance; it creates a new record.");
+  if (!lock) out.note(own("Another process is syncing this instance; it creates a new record."));
   for (const suffix of ["-wal", "-shm", ""]) rmSync(file + suffix, { force: true });
   for (const aside of filesAside(file)) rmSync(aside, { force: true });
   setCurrentRecordFile(first, first);
@@ -126,12 +131,12 @@ interface ForgetReport {
   readonly freed_bytes: number;
 }
 
-function report({ invocation, out }: CommandContext, done: ForgetReport, sentence: string): number {
+function report({ invocation, out }: CommandContext, done: ForgetReport, what: Sentence): number {
   const { instance, removed_events, freed_bytes } = done;
   if (invocation.switches.has("json")) out.json(done);
   else
     out.line(
-      `${sentence} of ${instance}: ${counted(removed_events, "event")}, ${(freed_bytes / 1e6).toFixed(1)} MB freed.`,
+      sentence`${what} of ${asPlace(instance)}: ${counted(removed_events, "event")}, ${figure(freed_bytes / 1e6, 1)} MB freed.`,
     );
   return 0;
 }

@@ -1,4 +1,4 @@
-import { quote } from "../lib/shown-text.ts";
+import { quote, sentence } from "../lib/shown-text.ts";
 import { nearest } from "../tools/definition/suggestions.ts";
 import { COMMANDS, isCommand } from "./arguments/commands.ts";
 import { commandHelp, overview } from "./arguments/help-text.ts";
@@ -8,14 +8,16 @@ import type { CommandContext } from "./command.ts";
 export async function runHelp({ invocation, out }: CommandContext): Promise<number> {
   const [topic] = invocation.words;
   if (topic === undefined || topic === "help") {
-    out.line(overview(out.columns));
+    out.lines(overview(out.columns));
     return 0;
   }
   if (isCommand(topic)) {
-    out.line(commandHelp(topic, out.columns));
+    out.lines(commandHelp(topic, out.columns));
     return 0;
   }
   const near = nearest(topic, COMMANDS);
-  out.note(`prefect-mcp-bun: there is no command ${quote(topic)}${near ? `; did you mean ${quote(near)}?` : "."}`);
+  out.note(
+    sentence`prefect-mcp-bun: there is no command ${quote(topic)}${near ? sentence`; did you mean ${quote(near)}?` : "."}`,
+  );
   return 2;
 }

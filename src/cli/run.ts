@@ -1,6 +1,7 @@
 import "../lib/zod-without-jit.ts";
 import { toAppError } from "../errors.ts";
 import { createLogger, type Logger, type LogLevel } from "../lib/logger.ts";
+import { oneLine, type Sentence, sentence } from "../lib/shown-text.ts";
 import { writeStderr } from "../lib/stderr.ts";
 import { createRedactor, type Redact } from "../model/secrets/redact.ts";
 import { redactLogger } from "../model/secrets/redact-logger.ts";
@@ -30,7 +31,7 @@ export async function runCommandLine(argv: readonly string[], processContext: Pr
   const parsed = parseCommandLine(argv);
   const wrong = parsed.ok ? await wrongValue(parsed.invocation) : parsed.message;
   if (!parsed.ok || wrong !== null) {
-    out.note(`prefect-mcp-bun: ${wrong}`);
+    out.note(sentence`prefect-mcp-bun: ${wrong ?? ""}`);
     await out.flush();
     return USAGE_ERROR;
   }
@@ -51,7 +52,7 @@ export async function runCommandLine(argv: readonly string[], processContext: Pr
 }
 
 /** What is wrong with the value of a setting flag, or null. */
-async function wrongValue(invocation: Invocation): Promise<string | null> {
+async function wrongValue(invocation: Invocation): Promise<Sentence | null> {
   if (Object.keys(invocation.settings).length === 0) return null;
   return (await import("./arguments/check-flags.ts")).checkFlags(invocation);
 }
@@ -72,9 +73,8 @@ async function runCommand(invocation: Invocation, parts: CommandParts): Promise<
     if (parts.signal.aborted) return 1;
     const { code, message, hint } = toAppError(error);
     const { redact } = parts;
-    parts.out.note(
-      `prefect-mcp-bun ${invocation.command}: ${redact.text(message)}${hint ? `\n${redact.text(hint)}` : ""}`,
-    );
+    parts.out.note(oneLine(`prefect-mcp-bun ${invocation.command}: ${redact.text(message)}`));
+    if (hint) parts.out.note(oneLine(redact.text(hint)));
     if (code === "internal" && error instanceof Error) parts.logger.error("internal error", { stack: error.stack });
     return error instanceof UsageError ? USAGE_ERROR : 1;
   }

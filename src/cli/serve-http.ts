@@ -6,7 +6,7 @@ import { VERSION } from "../app/version.ts";
 import { AppError, toAppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLogger } from "../lib/logger.ts";
-import { asPlace, sentence } from "../lib/shown-text.ts";
+import { asPlace, oneLine, sentence } from "../lib/shown-text.ts";
 import { writeStderr } from "../lib/stderr.ts";
 import { serveHttp } from "../mcp/http/http.ts";
 import { lookupWithin } from "../mcp/http/tenants/target-rules.ts";
@@ -49,7 +49,7 @@ export async function runServeHttp(ctx: CommandContext): Promise<number> {
     throw bindError(error, http.host, http.port);
   }
   await using _ = server;
-  ctx.out.note(`prefect-mcp-bun ${VERSION} serves MCP at ${server.url}`);
+  ctx.out.note(oneLine(`prefect-mcp-bun ${VERSION} serves MCP at ${server.url}`));
   await new Promise<void>((resolve) => {
     if (ctx.signal.aborted) resolve();
     ctx.signal.addEventListener("abort", () => resolve(), { once: true });

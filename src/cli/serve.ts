@@ -3,6 +3,7 @@ import { settingsFromFiles } from "../app/settings-source.ts";
 import { VERSION } from "../app/version.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLogger } from "../lib/logger.ts";
+import { oneLine } from "../lib/shown-text.ts";
 import { writeStderr } from "../lib/stderr.ts";
 import { serveOverStdio } from "../mcp/stdio/stdio.ts";
 import type { CommandContext } from "./command.ts";
@@ -40,5 +41,5 @@ export async function runServe(ctx: CommandContext): Promise<number> {
 
 /** On stdout only if it is a terminal: else a program may read it as MCP. */
 function greet(out: Output): void {
-  for (const line of GREETING) (out.isTerminal ? out.line : out.note)(line);
+  for (const line of GREETING) (out.isTerminal ? out.line : out.note)(oneLine(line));
 }

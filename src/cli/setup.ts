@@ -5,7 +5,7 @@ import { loadSettings } from "../config/load-settings.ts";
 import { type SettingName, settingMeta } from "../config/schema.ts";
 import { AppError, toAppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
-import { asNames, quote, sentence } from "../lib/shown-text.ts";
+import { asNames, asPlace, lineOf, oneLine, own, quote, sentence, verbatim } from "../lib/shown-text.ts";
 import { allTools } from "../tools/index.ts";
 import type { CommandContext } from "./command.ts";
 import type { Machine, McpClient } from "./setup/client.ts";
@@ -31,7 +31,7 @@ export async function runSetup(ctx: CommandContext): Promise<number> {
   const machine: Machine = { ...environment, exists: existsSync, which: (name) => programOf(name, environment.env) };
   const clients = chosenClients(invocation.values.client, machine);
   if (clients.length === 0) {
-    out.note(`No MCP client was found. Name one with --client: ${CLIENTS.map(({ id }) => id).join(", ")}.`);
+    out.note(sentence`No MCP client was found. Name one with --client: ${asNames(CLIENTS.map(({ id }) => id))}.`);
     return 1;
   }
   const outcomes = await Promise.all(clients.map((client) => planned(ctx, client, machine)));
@@ -41,23 +41,25 @@ export async function runSetup(ctx: CommandContext): Promise<number> {
   const changes = plans.flatMap((plan) => plan.changes.filter(({ file, next }) => next !== (file.text ?? "")));
   if (invocation.switches.has("print")) return code;
   if (changes.length === 0) {
-    out.line("Nothing has to be changed.");
+    out.line(own("Nothing has to be changed."));
     return code;
   }
-  const question = `Write ${changes.length === 1 ? "this file" : `these ${changes.length} files`}?`;
+  const question = sentence`Write ${changes.length === 1 ? "this file" : sentence`these ${changes.length} files`}?`;
   if (!invocation.switches.has("yes") && !(await askYes(question, out, signal, "write"))) {
-    out.note("Nothing was written.");
+    out.note(own("Nothing was written."));
     return 1;
   }
   for (const { file, next } of changes) {
     const backup = writeConfigFile(file, next);
-    out.line(`Wrote ${file.path}${backup === null ? "" : ` (before: ${backup})`}`);
+    out.line(sentence`Wrote ${asPlace(file.path)}${backup === null ? "" : sentence` (before: ${asPlace(backup)})`}`);
   }
   if (!invocation.switches.has("remove")) {
     out.line();
-    out.line("Restart the client, then ask it: how is my Prefect workspace doing?");
+    out.line(own("Restart the client, then ask it: how is my Prefect workspace doing?"));
     out.line(
-      "Where the server does not appear, `prefect-mcp-bun doctor` starts it as a client does and says what is wrong.",
+      own(
+        "Where the server does not appear, `prefect-mcp-bun doctor` starts it as a client does and says what is wrong.",
+      ),
     );
   }
   return code;
@@ -141,14 +143,17 @@ function readOnlyTools(): string[] {
 }
 
 function show({ out }: CommandContext, { client, plan, error, notes }: Outcome, machine: Machine): void {
-  if (error !== null) out.line(`${client.title}: ${error.message}${error.hint ? `\n  ${error.hint}` : ""}`);
-  if (plan !== null) {
-    out.line(`${client.title}: ${ACTIONS[plan.action]} ${client.file(machine)}`);
-    const isShown = plan.action === "add" || plan.action === "change";
-    for (const line of isShown ? plan.shown.split("\n") : []) out.line(`    ${line}`);
-    for (const { file, next } of plan.changes.slice(1))
-      if (next !== (file.text ?? "")) out.line(`  and its allow rules in ${file.path}`);
+  if (error !== null) {
+    out.line(sentence`${asPlace(client.title)}: ${error.sentence}`);
+    if (error.ownHint) out.line(sentence`  ${error.ownHint}`);
   }
-  for (const note of notes) out.line(`  ${note}`);
+  if (plan !== null) {
+    out.line(sentence`${asPlace(client.title)}: ${ACTIONS[plan.action]} ${asPlace(client.file(machine))}`);
+    const isShown = plan.action === "add" || plan.action === "change";
+    for (const line of isShown ? verbatim(plan.shown) : []) out.line(lineOf`    ${line}`);
+    for (const { file, next } of plan.changes.slice(1))
+      if (next !== (file.text ?? "")) out.line(sentence`  and its allow rules in ${asPlace(file.path)}`);
+  }
+  for (const note of notes) out.line(lineOf`  ${oneLine(note)}`);
   out.line();
 }

@@ -3,7 +3,7 @@ import { firstRecordFileOf, recordFileOf, recordFilesOf } from "../app/connectio
 import { settingsFromFiles } from "../app/settings-source.ts";
 import { VERSION } from "../app/version.ts";
 import { systemClock } from "../lib/clock.ts";
-import { counted } from "../lib/shown-text.ts";
+import { asPlace, counted, type Line, lineOf, own } from "../lib/shown-text.ts";
 import { formatIsoUs } from "../lib/time.ts";
 import type { TimeRange } from "../model/freshness.ts";
 import { changedServerNote, isOtherServer, OTHER_SERVER_NOTE } from "../queries/source/other-server.ts";
@@ -30,8 +30,8 @@ export async function runStatus({ invocation, out, logger, entry }: CommandConte
   const status = readStatus(query, file);
   const first = firstRecordFileOf(app.settings.settings, query.instance);
   const ofServers = recordFilesBeside(first).filter((one) => one !== file);
-  const own = new Set([file, ...ofServers]);
-  const others = recordFilesOf(app.settings.settings, query.instance).filter((one) => !own.has(one));
+  const ofInstance = new Set([file, ...ofServers]);
+  const others = recordFilesOf(app.settings.settings, query.instance).filter((one) => !ofInstance.has(one));
   const facts = {
     ...statusFacts(status, file, recordBytes(file)),
     another_server: (await isOtherServer(query)) ? OTHER_SERVER_NOTE : changedServerNote(query),
@@ -43,7 +43,7 @@ export async function runStatus({ invocation, out, logger, entry }: CommandConte
     records_of_callers: { count: others.length, bytes: others.reduce((sum, one) => sum + recordBytes(one), 0) },
   };
   if (invocation.switches.has("json")) out.json(facts);
-  else for (const line of statusLines(status, facts)) out.line(line);
+  else out.lines(statusLines(status, facts));
   return 0;
 }
 
@@ -104,7 +104,7 @@ function statusLines(
     readonly records_of_other_servers: { readonly count: number; readonly bytes: number };
     readonly records_of_callers: { readonly count: number; readonly bytes: number };
   },
-): string[] {
+): Line[] {
   const { records_of_callers: callers, records_of_other_servers: ofServers } = facts;
   const damaged =
     facts.damaged_bytes > 0
@@ -116,8 +116,11 @@ function statusLines(
         ]
       : [];
   if (status.file === null) {
-    const first = [`Nothing is recorded of ${facts.instance} yet.`, `File: ${facts.file}`];
-    return [...first, ...table(damaged), "Fill it: prefect-mcp-bun sync"];
+    const first = [
+      lineOf`Nothing is recorded of ${asPlace(facts.instance)} yet.`,
+      lineOf`File: ${asPlace(facts.file)}`,
+    ];
+    return [...first, ...table(damaged), own("Fill it: prefect-mcp-bun sync")];
   }
   const events = facts.coverage.event ?? [];
   const rows = rowTexts(status.rows);

@@ -4,7 +4,7 @@ import { VERSION } from "../app/version.ts";
 import type { Settings } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
-import { asName, asPlace, sentence } from "../lib/shown-text.ts";
+import { asName, asPlace, own, sentence } from "../lib/shown-text.ts";
 import { onServerClock, parseMomentUs, type ServerUs } from "../lib/time.ts";
 import { UsageError } from "./arguments/usage-error.ts";
 import type { CommandContext } from "./command.ts";
@@ -31,8 +31,8 @@ export async function runSync(ctx: CommandContext): Promise<number> {
     const outage = isOnce ? await pass : await pass.catch((error: unknown) => retryableOrThrow(error));
     view.end();
     if (isOnce || signal.aborted) return 0;
-    if (outage) out.note(`${outage.message} Trying again until interrupted.`);
-    else out.line("The record is caught up; following Prefect until interrupted.");
+    if (outage) out.note(sentence`${outage.sentence} Trying again until interrupted.`);
+    else out.line(own("The record is caught up; following Prefect until interrupted."));
     await session.run(signal);
     return 0;
   } finally {

@@ -115,13 +115,12 @@ const LINK = /\]\s*\(|<!/;
  * Quotations in it have to be closed.
  */
 export function asReason(text: string): Sentence {
-  const isClosed = (text.match(/"/g)?.length ?? 0) % 2 === 0 && !text.includes("\\");
-  return isHarmless(text) && isClosed ? (text as Sentence) : quote(text, 500);
+  return isHarmless(text) && hasClosedQuotes(text) && !text.includes("\\") ? (text as Sentence) : quote(text, 500);
 }
 
-/** An address, a path or a flag: as it is, or in quotes where it could pose as something of ours. */
+/** An address, a path or a flag: as it is, or in quotes where it could pose as something of ours. Quotations in it have to be closed. */
 export function asPlace(text: string): Sentence {
-  return isHarmless(text) ? (text as Sentence) : quote(text, 1_000);
+  return isHarmless(text) && hasClosedQuotes(text) ? (text as Sentence) : quote(text, 1_000);
 }
 
 const SHELL_WORD = /^[A-Za-z0-9_@%+=:,./-]{1,500}$/;
@@ -133,6 +132,10 @@ export function asShellWord(text: string): Sentence {
     .replace(MARK_LIKE, "‹")
     .replaceAll("\t", " ");
   return `'${plain.replaceAll("'", "'\\''")}'` as Sentence;
+}
+
+function hasClosedQuotes(text: string): boolean {
+  return (text.match(/"/g)?.length ?? 0) % 2 === 0 && !text.includes('\\"');
 }
 
 function isHarmless(text: string): boolean {
@@ -186,6 +189,16 @@ export function shortened(text: Sentence, maxChars: number): Sentence {
   const head = text.slice(0, end);
   const isOpen = (head.replace(/\\./g, "").match(/"/g)?.length ?? 0) % 2 === 1;
   return compose(`${head.toWellFormed()}…${isOpen ? '"' : ""}`);
+}
+
+/** The part of a line that fits into so many columns of a terminal; `end` follows what was cut. */
+export function cutToColumns<Shown extends Line>(text: Shown, columns: number, end = ""): Shown {
+  return Bun.sliceAnsi(text, 0, columns, end) as Shown;
+}
+
+/** With blanks up to so many columns of a terminal. */
+export function padded<Shown extends Line>(text: Shown, columns: number): Shown {
+  return (text + " ".repeat(Math.max(0, columns - Bun.stringWidth(text)))) as Shown;
 }
 
 /** To be put into another sentence. */

@@ -115,7 +115,7 @@ describe("a setup in order", () => {
   test("shows the origin of each setting, secrets masked; settings at their defaults only in JSON", async () => {
     await using prefect = await startFakePrefect({ authString: "ada:lovelace" });
     const report = await examine({ PREFECT_API_URL: prefect.url, PREFECT_API_AUTH_STRING: "ada:lovelace" });
-    const lines = doctorLines(report);
+    const lines: string[] = doctorLines(report);
     expect(lines).toContain("All well.");
     const settings = lines.slice(1, lines.indexOf("")).map((line) => line.trim().replace(/ {2,}/g, " | "));
     expect(settings.slice(0, 3)).toEqual([
@@ -154,7 +154,7 @@ describe("a problem to fix", () => {
       "No request is sent to Prefect while the settings are wrong.",
     ]);
     expect(exitCodeOf(report)).toBe(1);
-    expect(doctorLines(report).at(-1)).toBe("2 things to fix.");
+    expect<string | undefined>(doctorLines(report).at(-1)).toBe("2 things to fix.");
   });
 
   test("an unreachable Prefect", async () => {

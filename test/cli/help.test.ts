@@ -11,6 +11,7 @@ async function help(topics: readonly string[], columns = 120): Promise<{ code: n
     isTerminal: false,
     columns,
     line,
+    lines: (texts: readonly string[]) => texts.forEach(line),
     note: line,
     json: () => {},
     redraw: () => {},

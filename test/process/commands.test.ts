@@ -99,7 +99,7 @@ test("every command reports a data folder that is a file", async () => {
     expect([code, stdout, stderr]).toEqual([1, "", `prefect-mcp-bun ${args[0]}: ${sentence}`]);
   }
   const answered = await cli("call", "get_flows", "--data-dir", file);
-  expect([answered.code, answered.stdout.startsWith("1 flows")]).toEqual([0, true]);
+  expect([answered.code, answered.stdout.startsWith("1 flow ")]).toEqual([0, true]);
   expect(answered.stderr).toBe(`warning: the answer is not recorded. ${sentence.replace("\n", " ")}`);
 });
 

@@ -2,6 +2,7 @@
 
 import { VERSION } from "../../app/version.ts";
 import { largest } from "../../lib/lists.ts";
+import { type Line, oneLine } from "../../lib/shown-text.ts";
 import { COMMANDS, COMMON_FLAGS, type CommandName, commandSpec, type FlagSpec } from "./commands.ts";
 import { SETTING_FLAGS } from "./setting-flags.ts";
 
@@ -11,7 +12,7 @@ const HTTP_SETTINGS = [...SETTING_FLAGS].filter(([, { isOfHttp }]) => isOfHttp);
 const COMMON_SETTINGS = [...SETTING_FLAGS].filter(([, { isOfHttp }]) => !isOfHttp);
 
 /** `columns`: where lines are wrapped. */
-export function overview(columns: number): string {
+export function overview(columns: number): Line[] {
   const commands = COMMANDS.map((name): Entry => [usageOf(name), summaryWithFlags(name)]);
   return [
     `${PROGRAM} ${VERSION}: an MCP server for Prefect that keeps a local record of a workspace and answers from it.`,
@@ -25,10 +26,10 @@ export function overview(columns: number): string {
     "Times: 2026-01-31T09:00:00Z, or a span back from now such as 90m, 24h, 7d.",
     "Exit codes: 0 done, 1 failed or something to fix, 2 wrong command line.",
     `Flags of one command: ${PROGRAM} COMMAND --help`,
-  ].join("\n");
+  ].map(oneLine);
 }
 
-export function commandHelp(name: CommandName, columns: number): string {
+export function commandHelp(name: CommandName, columns: number): Line[] {
   const { summary, flags, details, word } = commandSpec(name);
   const own: Entry[] = [...Object.entries(flags), ...(name === "serve" ? HTTP_SETTINGS : [])].map(flagEntry);
   return [
@@ -39,7 +40,7 @@ export function commandHelp(name: CommandName, columns: number): string {
     ...(own.length > 0 ? ["", `Flags of ${name}:`, ...entries(own, columns)] : []),
     "",
     ...commonFlags(columns),
-  ].join("\n");
+  ].map(oneLine);
 }
 
 function summaryWithFlags(name: CommandName): string {

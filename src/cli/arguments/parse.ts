@@ -1,5 +1,6 @@
 /** Parses the command line. Pure: nothing is read, and values are not checked. */
 import { parseArgs } from "node:util";
+import { asNames, asPlace, joined, own, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { nearest } from "../../tools/definition/suggestions.ts";
 import {
   COMMANDS,
@@ -26,7 +27,7 @@ export interface Invocation {
 
 export type Parsed =
   | { readonly ok: true; readonly invocation: Invocation }
-  | { readonly ok: false; readonly message: string };
+  | { readonly ok: false; readonly message: Sentence };
 
 type FlagTable = Readonly<Record<string, FlagSpec>>;
 
@@ -62,7 +63,7 @@ export function parseCommandLine(argv: readonly string[]): Parsed {
   return wrong ? fail(wrong) : done(invocation);
 }
 
-const fail = (message: string): Parsed => ({ ok: false, message });
+const fail = (message: Sentence): Parsed => ({ ok: false, message });
 const done = (invocation: Invocation): Parsed => ({ ok: true, invocation });
 
 function split(argv: readonly string[]): { words: string[]; flags: GivenFlag[] } {
@@ -91,15 +92,18 @@ function split(argv: readonly string[]): { words: string[]; flags: GivenFlag[] }
 }
 
 /** An unknown word can be the value of an unknown flag: then the flag is reported. */
-function unknownWord(words: readonly string[], flags: readonly GivenFlag[]): string {
+function unknownWord(words: readonly string[], flags: readonly GivenFlag[]): Sentence {
   const [word = ""] = words;
   const near = nearest(word, COMMANDS);
   const wrongFlag = flags.find(({ name }) => !Object.hasOwn(ANYWHERE, name));
   if (!near && wrongFlag) return unknownFlag(words.find(isCommand) ?? "serve", wrongFlag);
-  return `There is no command "${word}"${near ? `; did you mean "${near}"?` : "."} Commands: ${COMMANDS.join(", ")}.`;
+  return sentence`There is no command ${quote(word)}${near ? sentence`; did you mean ${quote(near)}?` : "."} Commands: ${asNames(COMMANDS)}.`;
 }
 
-function readFlags(command: CommandName, flags: readonly GivenFlag[]): Omit<Invocation, "command" | "words"> | string {
+function readFlags(
+  command: CommandName,
+  flags: readonly GivenFlag[],
+): Omit<Invocation, "command" | "words"> | Sentence {
   const table: FlagTable = { ...ALWAYS, ...commandSpec(command).flags };
   const values: Record<string, string> = {};
   const settings: Record<string, string> = {};
@@ -109,37 +113,41 @@ function readFlags(command: CommandName, flags: readonly GivenFlag[]): Omit<Invo
     const spec = Object.hasOwn(table, name) ? table[name] : undefined;
     if (!spec) return unknownFlag(command, flag);
     if (spec.value === undefined) {
-      if (isInline) return `--${name} takes no value.`;
+      if (isInline) return sentence`${asPlace(`--${name}`)} takes no value.`;
       switches.add(name);
       continue;
     }
-    if (value === undefined || (!isInline && value.startsWith("--"))) return `--${name} needs a value.`;
+    if (value === undefined || (!isInline && value.startsWith("--")))
+      return sentence`${asPlace(`--${name}`)} needs a value.`;
     (SETTING_FLAGS.has(name) ? settings : values)[name] = value;
   }
   return { values, switches, settings };
 }
 
-function unknownFlag(command: CommandName, { typed, name }: GivenFlag): string {
+function unknownFlag(command: CommandName, { typed, name }: GivenFlag): Sentence {
   const valid = Object.keys({ ...commandSpec(command).flags, ...ALWAYS });
   const near = nearest(typed.replace(/^--?/, ""), valid);
   const owners = COMMANDS.filter((other) => Object.hasOwn(commandSpec(other).flags, name));
-  const elsewhere = owners.length > 0 ? ` (it belongs to ${owners.join(", ")})` : "";
-  const list = valid.map((flag) => `--${flag}`).join(", ");
-  return `"${command}" has no flag ${typed}${elsewhere}${near ? `; did you mean --${near}?` : "."} Flags: ${list}.`;
+  const elsewhere = owners.length > 0 ? sentence` (it belongs to ${asNames(owners)})` : own("");
+  const list = joined(
+    valid.map((flag) => asPlace(`--${flag}`)),
+    ", ",
+  );
+  return sentence`${quote(command)} has no flag ${asPlace(typed)}${elsewhere}${near ? sentence`; did you mean ${asPlace(`--${near}`)}?` : "."} Flags: ${list}.`;
 }
 
-function checkWords({ command, words }: Invocation): string | null {
+function checkWords({ command, words }: Invocation): Sentence | null {
   if (command === "call" && words.length === 0)
-    return "call needs the name of a tool: call TOOL [--args JSON]. `tools` lists them.";
+    return own("call needs the name of a tool: call TOOL [--args JSON]. `tools` lists them.");
   const extra = words[commandSpec(command).word === undefined ? 0 : 1];
   if (extra === undefined) return null;
-  const how = command === "call" ? ` The tool's arguments are one JSON object: --args '{"limit": 5}'.` : "";
-  return `"${command}" does not take "${extra}".${how}`;
+  const how = command === "call" ? own(` The tool's arguments are one JSON object: --args '{"limit": 5}'.`) : own("");
+  return sentence`${quote(command)} does not take ${quote(extra)}.${how}`;
 }
 
 /** Flags that say where HTTP is served have no effect over stdio. */
-function checkHttp({ command, switches, settings }: Invocation): string | null {
+function checkHttp({ command, switches, settings }: Invocation): Sentence | null {
   const flag = Object.keys(settings).find((name) => SETTING_FLAGS.get(name)?.isOfHttp);
   if (command !== "serve" || flag === undefined || switches.has("http")) return null;
-  return `--${flag} needs --http: without it \`serve\` uses stdin and stdout.`;
+  return sentence`${asPlace(`--${flag}`)} needs --http: without it \`serve\` uses stdin and stdout.`;
 }

@@ -1,3 +1,4 @@
+import { type Line, own, sentence } from "../../lib/shown-text.ts";
 import { table } from "../terminal/table.ts";
 import { type DoctorReport, exitCodeOf } from "./checks.ts";
 
@@ -19,21 +20,21 @@ export function doctorJson(report: DoctorReport): unknown {
 const ALWAYS: ReadonlySet<string> = new Set(["PREFECT_API_URL", "PREFECT_PROFILE", "PREFECT_MCP_DATA_DIR"]);
 
 /** For people. Pure. */
-export function doctorLines(report: DoctorReport): string[] {
+export function doctorLines(report: DoctorReport): Line[] {
   const shown = report.settings.filter(({ name, isDefault }) => !isDefault || ALWAYS.has(name));
   const others = report.settings.length - shown.length;
   const fixes = report.findings.filter(({ level }) => level === "fix").length;
   return [
-    "Settings",
+    own("Settings"),
     ...table(shown.map((value) => [`  ${value.name}`, value.shown, value.origin])),
-    `  (${others} others have their defaults; --json lists all)`,
-    "",
-    "Findings",
+    sentence`  (${others} others have their defaults; --json lists all)`,
+    own(""),
+    own("Findings"),
     ...report.findings.flatMap(({ level, what, fix }) => [
-      `  ${level === "ok" ? "ok  " : level === "warn" ? "WARN" : "FIX "}  ${what}`,
-      ...(fix ? [`        -> ${fix}`] : []),
+      sentence`  ${level === "ok" ? "ok  " : level === "warn" ? "WARN" : "FIX "}  ${what}`,
+      ...(fix ? [sentence`        -> ${fix}`] : []),
     ]),
-    "",
-    fixes === 0 ? "All well." : `${fixes} ${fixes === 1 ? "thing" : "things"} to fix.`,
+    own(""),
+    fixes === 0 ? own("All well.") : sentence`${fixes} ${fixes === 1 ? "thing" : "things"} to fix.`,
   ];
 }

@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import { own } from "../../lib/shown-text.ts";
+import { type Line, lineOf, own } from "../../lib/shown-text.ts";
 import { isTty } from "./is-tty.ts";
 import type { Output } from "./output.ts";
 
@@ -16,14 +16,14 @@ const REFUSALS = {
 
 /** Asks for confirmation at the terminal. Throws AppError where stdin is none; then `--yes` is needed. */
 export async function askYes(
-  question: string,
+  question: Line,
   out: Output,
   signal: AbortSignal,
   what: keyof typeof REFUSALS = "delete",
 ): Promise<boolean> {
   const { message, hint } = REFUSALS[what];
   if (!isTty(0)) throw new AppError("invalid_input", message, { hint });
-  out.ask(`${question} [y/N]`);
+  out.ask(lineOf`${question} [y/N]`);
   const answer = await new Promise<string>((resolve) => {
     process.stdin.once("data", (chunk: Buffer) => resolve(chunk.toString()));
     process.stdin.once("end", () => resolve(""));

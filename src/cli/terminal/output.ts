@@ -1,25 +1,26 @@
-import { oneLine } from "../../lib/shown-text.ts";
+import type { Line } from "../../lib/shown-text.ts";
 import { flushStderr, writeStderr } from "../../lib/stderr.ts";
 import { escapeInvisible, visibleText } from "../../lib/visible-text.ts";
 import { isTty } from "./is-tty.ts";
 
 /**
- * Everything that commands print goes through this; only the MCP transport also writes to stdout. Names and messages of flows are in it, so
- * what controls a terminal is removed, and in JSON written as `\\uXXXX`.
+ * Everything that commands print goes through this; only the MCP transport also writes to stdout. Names and messages of flows are in it:
+ * the type `Line` shows that what controls a terminal and breaks lines was removed. In JSON it is written as `\\uXXXX`.
  */
 export interface Output {
   /** Whether stdout is a terminal: then lines are cut to its width and progress is redrawn in place. */
   readonly isTerminal: boolean;
   readonly columns: number;
-  line(text?: string): void;
+  line(text?: Line): void;
+  lines(texts: readonly Line[]): void;
   /** One JSON value, indented, with a line end. */
   json(value: unknown): void;
   /** Writes over the line that was written by this before. */
-  redraw(text: string): void;
+  redraw(text: Line): void;
   /** Written without a line end. */
-  ask(question: string): void;
+  ask(question: Line): void;
   /** On stderr. */
-  note(text: string): void;
+  note(text: Line): void;
   /** Resolves when everything is written; ending the process before would lose text. */
   flush(): Promise<void>;
 }
@@ -41,10 +42,11 @@ export function createOutput(): Output {
     get columns() {
       return isTty(1) ? (process.stdout.columns ?? 120) : 120;
     },
-    line: (text = "") => write(`${visibleText(text)}\n`),
+    line: (text) => write(`${visibleText(text ?? "")}\n`),
+    lines: (texts) => write(texts.map((text) => `${visibleText(text)}\n`).join("")),
     json: (value) => write(`${escapeInvisible(JSON.stringify(value, null, 2))}\n`),
     redraw: (text) => write(`\r${visibleText(text)}\u001b[K`),
-    ask: (question) => write(`${oneLine(question)} `),
+    ask: (question) => write(`${visibleText(question)} `),
     note: (text) => writeStderr(`${visibleText(text)}\n`),
     flush: async () => {
       await Promise.all([pending, flushStderr()]);

@@ -1,5 +1,5 @@
 import { createLogger, type LogFields, type Logger, type LogLevel } from "../../lib/logger.ts";
-import { asReason, jsonLine, oneLine } from "../../lib/shown-text.ts";
+import { asReason, jsonLine, type Line, oneLine } from "../../lib/shown-text.ts";
 import type { Output } from "./output.ts";
 
 /** The log as plain lines: `warning: message fix; field: value`. */
@@ -10,7 +10,7 @@ export function createPlainLogger(level: LogLevel, out: Pick<Output, "note">): L
 const WORDS: Readonly<Record<string, string>> = { warn: "warning" };
 
 /** Pure. */
-export function plainLine({ time: _, level, message, fix, hint, where: __, ...rest }: LogFields): string {
+export function plainLine({ time: _, level, message, fix, hint, where: __, ...rest }: LogFields): Line {
   const advice = [fix, hint]
     .flatMap((text) => (typeof text === "string" && text !== "" ? [oneLine(text)] : []))
     .join(" ");
@@ -18,5 +18,5 @@ export function plainLine({ time: _, level, message, fix, hint, where: __, ...re
     ([name, value]) => `${name}: ${typeof value === "string" ? asReason(value) : jsonLine(value)}`,
   );
   const more = [...(advice ? [advice] : []), ...details].join("; ");
-  return `${WORDS[String(level)] ?? String(level)}: ${oneLine(String(message))}${more ? ` ${more}` : ""}`;
+  return oneLine(`${WORDS[String(level)] ?? String(level)}: ${String(message)}${more ? ` ${more}` : ""}`);
 }

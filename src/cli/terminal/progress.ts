@@ -1,4 +1,4 @@
-import { counted } from "../../lib/shown-text.ts";
+import { counted, cutToColumns, type Line, oneLine } from "../../lib/shown-text.ts";
 import type { SyncProgress } from "../../sync/sync-once.ts";
 import type { Output } from "./output.ts";
 
@@ -27,7 +27,7 @@ export function createProgressView(out: Output): ProgressView {
   return {
     show(progress, nowMs) {
       if (out.isTerminal) {
-        out.redraw(Bun.sliceAnsi(progressLine(progress, true), 0, out.columns - 1));
+        out.redraw(cutToColumns(progressLine(progress, true), out.columns - 1));
         isDrawn = true;
         return;
       }
@@ -44,7 +44,7 @@ export function createProgressView(out: Output): ProgressView {
 }
 
 /** `[████░░] 42 % history: 12,345 events, 250 pages, 260 requests, 1,200 events/s, 3 min left` */
-export function progressLine(progress: SyncProgress, withBar: boolean): string {
+export function progressLine(progress: SyncProgress, withBar: boolean): Line {
   const { phase, events, pages, requests, eventsPerSecond, fraction, etaMs } = progress;
   const share = Math.min(1, Math.max(0, fraction));
   const full = Math.round(share * BAR_WIDTH);
@@ -56,7 +56,7 @@ export function progressLine(progress: SyncProgress, withBar: boolean): string {
     ...(eventsPerSecond > 0 ? [`${counted(Math.round(eventsPerSecond), "event")}/s`] : []),
     ...(etaMs === null || phase === "done" ? [] : [`${duration(etaMs)} left`]),
   ];
-  return `${bar}${Math.floor(share * 100)} % ${PHASES[phase]}: ${parts.join(", ")}`;
+  return oneLine(`${bar}${Math.floor(share * 100)} % ${PHASES[phase]}: ${parts.join(", ")}`);
 }
 
 export function duration(ms: number): string {

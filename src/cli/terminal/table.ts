@@ -1,21 +1,17 @@
 import { largest } from "../../lib/lists.ts";
-import { oneLine } from "../../lib/shown-text.ts";
+import { joined, type Line, oneLine, padded } from "../../lib/shown-text.ts";
 
 /** Rows as lines; each column is as wide as its widest cell, two spaces apart. Pure. */
-export function table(rows: readonly (readonly string[])[]): string[] {
+export function table(rows: readonly (readonly string[])[]): Line[] {
   const cells = rows.map((row) => row.map((cell) => oneLine(cell)));
   const columns = largest([0, ...cells.map((row) => row.length)]);
   const widths = Array.from({ length: columns }, (_, index) =>
     largest([0, ...cells.map((row) => Bun.stringWidth(row[index] ?? ""))]),
   );
   return cells.map((row) =>
-    row
-      .map((cell, index) => padded(cell, widths[index] ?? 0))
-      .join("  ")
-      .trimEnd(),
+    joined(
+      row.map((cell, index) => (index === row.length - 1 ? cell : padded(cell, widths[index] ?? 0))),
+      "  ",
+    ),
   );
-}
-
-function padded(cell: string, width: number): string {
-  return cell + " ".repeat(Math.max(0, width - Bun.stringWidth(cell)));
 }

@@ -10,6 +10,6 @@ describe("the value of a setting flag", () => {
     [{ port: "0", "log-level": "WARN", tools: "core", profile: "prod", "data-dir": "~/x" }, null],
     [{}, null],
   ])("is checked: %p", async (settings, complaint) => {
-    expect(await checkFlags({ settings })).toBe(complaint);
+    expect<string | null>(await checkFlags({ settings })).toBe(complaint);
   });
 });

@@ -22,6 +22,7 @@ function fakeOutput(isTerminal: boolean): { out: Output; text: () => string } {
     isTerminal,
     columns: 60,
     line: (line = "") => write(`${line}\n`),
+    lines: (lines: readonly string[]) => write(lines.map((line) => `${line}\n`).join("")),
     json: () => {},
     redraw: (text: string) => write(`\r${text}\u001b[K`),
     ask: () => {},
@@ -33,16 +34,16 @@ function fakeOutput(isTerminal: boolean): { out: Output; text: () => string } {
 
 describe("sync's progress", () => {
   test("names events, pages, requests, rate and the time left", () => {
-    expect(progressLine(halfway, false)).toBe(
+    expect<string>(progressLine(halfway, false)).toBe(
       "50 % events: 12,345 events, 250 pages, 260 requests, 1,234 events/s, 3 min left",
     );
-    expect(progressLine(halfway, true)).toStartWith(`[${"█".repeat(12)}${"░".repeat(12)}] 50 % events`);
+    expect<string>(progressLine(halfway, true)).toStartWith(`[${"█".repeat(12)}${"░".repeat(12)}] 50 % events`);
   });
 
   test("leaves out unknown figures", () => {
-    expect(progressLine({ ...halfway, phase: "done", fraction: 1, eventsPerSecond: 0, etaMs: null }, false)).toBe(
-      "100 % done: 12,345 events, 250 pages, 260 requests",
-    );
+    expect<string>(
+      progressLine({ ...halfway, phase: "done", fraction: 1, eventsPerSecond: 0, etaMs: null }, false),
+    ).toBe("100 % done: 12,345 events, 250 pages, 260 requests");
   });
 
   test("redraws one line on a terminal, never wider than the terminal", () => {
@@ -79,6 +80,6 @@ describe("sync's progress", () => {
 });
 
 test("a table aligns its columns by displayed width, not by code units", () => {
-  expect(table([["a", "b"], ["日本", "c"], ["x"]])).toEqual(["a     b", "日本  c", "x"]);
+  expect<string[]>(table([["a", "b"], ["日本", "c"], ["x"]])).toEqual(["a     b", "日本  c", "x"]);
   expect(table([])).toEqual([]);
 });
