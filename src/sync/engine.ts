@@ -1,5 +1,6 @@
 /** All loops that run while this process syncs, under one abort signal and one request budget. */
 import { addMs, addUs, floorUs, formatIsoUs, NEVER_MS, type ServerUs, type SteadyMs } from "../lib/time.ts";
+import { DISPUTE_MS } from "../prefect/transport/server-offset.ts";
 import { coverageEnd } from "../store/coverage.ts";
 import type { Changes, Commit } from "./context/changes.ts";
 import type { EngineContext } from "./context/engine-context.ts";
@@ -52,6 +53,7 @@ export class Engine {
   private readonly status: Status;
   private readonly signals = {
     status: new Signal(),
+    serverClock: new Signal(),
     catchUp: new Signal(),
     backfill: new Signal(),
     verify: new Signal(),
@@ -114,6 +116,7 @@ export class Engine {
       stream: ({ isOpen }) => this.streamChanged(isOpen),
       possibleGap: ({ reason }) => this.catchUpAfter(reason),
       clockSet: ({ which, byMs }) => this.clockSet(which, byMs),
+      clockDisputed: () => this.clockDisputed(),
       databaseRestored: () => this.readAllAgain(),
       failure: ({ error }) => this.status.failed(error),
     });
@@ -178,6 +181,21 @@ export class Engine {
     this.runs.clockSet();
   }
 
+  /** Readers must not wait for the next heartbeat, nor for the next catch-up. */
+  private clockDisputed(): void {
+    for (const signal of [this.signals.status, this.signals.serverClock]) signal.notify();
+  }
+
+  /** Asks Prefect for its time again, until an answer shows whether its clock was set back. */
+  private async serverClockIteration(signal: AbortSignal): Promise<number> {
+    const { clock, requests, serverClock } = this.ctx;
+    if (!serverClock.isDisputed) return UNTIL_NOTIFIED_MS;
+    await clock.sleep(DISPUTE_MS + 100, signal);
+    signal.throwIfAborted();
+    if (serverClock.isDisputed) await requests.call("catch-up", signal, (api, call) => api.readVersion(call), 0);
+    return 0;
+  }
+
   /** Notices within a second that a clock was set, or that the machine was suspended. */
   private clockIteration(): number {
     const { clock, clockWatch, logger } = this.ctx;
@@ -200,6 +218,11 @@ export class Engine {
     const first: Loop[] = [
       { name: "clock", workReady: new Signal(), iterate: () => this.clockIteration() },
       { name: "status", workReady: signals.status, iterate: () => this.statusIteration() },
+      {
+        name: "server clock",
+        workReady: signals.serverClock,
+        iterate: (signal) => this.serverClockIteration(signal),
+      },
       { name: "catch-up", workReady: signals.catchUp, iterate: (signal) => this.catchUpIteration(signal) },
     ];
     const others: Loop[] = [

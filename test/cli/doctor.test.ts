@@ -262,7 +262,14 @@ describe("a warning", () => {
     const deps = { clock: systemClock, logger: silentLogger };
     const client = createPrefectClient(toConnection(settings, "0.0.0"), deps);
     const ms = skewMs + systemClock.nowUs() / 1000 - systemClock.steadyMs();
-    const serverOffset = { lowMs: ms, highMs: ms, newestLowMs: ms, observedMs: systemClock.steadyMs(), wallMs: 0 };
+    const serverOffset = {
+      lowMs: ms,
+      highMs: ms,
+      newestLowMs: ms,
+      observedMs: systemClock.steadyMs(),
+      wallMs: 0,
+      disputed: null,
+    };
     return Object.defineProperty(client, "serverOffset", { value: serverOffset });
   };
 

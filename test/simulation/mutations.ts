@@ -227,8 +227,20 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a measurement of the server clock never becomes doubtful",
     file: "src/prefect/transport/server-offset.ts",
-    find: "const bounds = lowMs > highMs ? { lowMs: newestLowMs, highMs: newestHighMs } : { lowMs, highMs };",
-    replace: "const bounds = lowMs > highMs ? (before ?? { lowMs, highMs }) : { lowMs, highMs };",
+    find: "return intersection(answer, before) ?? answer;",
+    replace: "return intersection(answer, before) ?? before;",
+  },
+  {
+    name: "one answer with an earlier time shows that the server clock was set back",
+    file: "src/prefect/transport/server-offset.ts",
+    find: "if (answer.highMs >= before.lowMs) {",
+    replace: "if (answer.highMs !== before.lowMs) {",
+  },
+  {
+    name: "a server clock that was set back is never believed",
+    file: "src/prefect/transport/server-offset.ts",
+    find: "return sentMs - sinceMs >= DISPUTE_MS;",
+    replace: "return sentMs - sinceMs >= 1e9;",
   },
   {
     name: "readings keep their time when the local clock is set back",

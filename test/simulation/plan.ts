@@ -24,6 +24,8 @@ export type FaultKind =
   | "lie-short"
   | "lie-disorder"
   | "lie-repeat"
+  // the `Date` header
+  | "old-headers"
   // the websocket
   | "refused"
   | "rejected"
@@ -167,6 +169,7 @@ const FAULTS: readonly (readonly [FaultKind, number])[] = [
   ["lie-short", 2],
   ["lie-disorder", 1],
   ["lie-repeat", 1],
+  ["old-headers", 3],
   ["refused", 2],
   ["rejected", 1],
   ["half-open", 2],

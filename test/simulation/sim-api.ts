@@ -265,7 +265,9 @@ export class SimApi implements PrefectApi {
         if (problem !== null) return void arrive(() => this.refuse(problem, reject));
         try {
           const value = answer();
-          const date = new Date(Math.floor(server.nowUs() / 1_000_000) * 1000 - random.int(0, 1) * 1000).toUTCString();
+          const date = new Date(
+            Math.floor(server.headerUs() / 1_000_000) * 1000 - random.int(0, 1) * 1000,
+          ).toUTCString();
           arrive(() => {
             const { clock } = process;
             this.offset.observe(date, sentAtMs, clock.steadyMs(), wallMinusSteadyMs(clock));

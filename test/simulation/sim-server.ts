@@ -16,6 +16,8 @@ const FLUSH_COUNT = 20;
 /** Events of one burst that a subscriber receives; a real server's queue holds 256. */
 export const QUEUE = 8;
 const VACUUM_MS = 20_000;
+/** A blocked server makes a new `Date` header this seldom. */
+const OLD_HEADER_MS = 50_000;
 
 export interface Subscriber {
   deliver(events: readonly PrefectEvent[]): void;
@@ -61,6 +63,11 @@ export class SimServer {
   /** The server clock, microseconds. */
   nowUs(): number {
     return this.clock.nowUs();
+  }
+
+  /** The time in the `Date` header, microseconds. */
+  headerUs(): number {
+    return this.nowUs() - (this.hasFault("old-headers") ? (this.time.nowMs % OLD_HEADER_MS) * 1000 : 0);
   }
 
   hasFault(kind: FaultKind): boolean {

@@ -59,7 +59,15 @@ const MARKER_LEFT_US = 60_000_000;
 /** Each catch-up finds events that arrive at most this late. */
 const ORDINARY_MS = 90_000;
 /** Faults whose end the engine cannot notice. */
-const SILENT: ReadonlySet<FaultKind> = new Set(["lossy", "deaf", "half-open", "shuffled", "straggling", "rejected"]);
+const SILENT: ReadonlySet<FaultKind> = new Set([
+  "lossy",
+  "deaf",
+  "half-open",
+  "shuffled",
+  "straggling",
+  "rejected",
+  "old-headers",
+]);
 
 const redact = createRedactor({ credentials: [] });
 
@@ -276,6 +284,8 @@ class World {
         ...silentLogger,
         warn: (message, fields) => {
           if (fields?.code === "internal" && !process.isDead) this.fail(`internal error: ${message}: ${fields.error}`);
+          const isSetBack = message === "Prefect's clock was set" && Number(fields?.by_seconds) < 0;
+          if (isSetBack && !this.server.clock.wasSet) this.fail("the server clock counts as set back, and was not set");
         },
       },
       settings: this.settings,

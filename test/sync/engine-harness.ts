@@ -71,7 +71,7 @@ export class TinyPrefect {
   get serverOffset(): ServerOffset | null {
     if (this.skewMs === null) return null;
     const [ms, observedMs] = [this.skewMs + this.startMs, this.clock.steadyMs()];
-    return { lowMs: ms - 1_500, highMs: ms + 1_500, newestLowMs: ms - 1_500, observedMs, wallMs: 0 };
+    return { lowMs: ms - 1_500, highMs: ms + 1_500, newestLowMs: ms - 1_500, observedMs, wallMs: 0, disputed: null };
   }
 
   requests = 0;

@@ -15,6 +15,13 @@ export interface ServerOffset {
   readonly observedMs: SteadyMs;
   /** The wall clock minus the steady clock at that moment, milliseconds: see `isOffsetDoubtful`. */
   readonly wallMs: number;
+  /** What the newest answer says where that is below the bounds: the server clock was set back, or the header was old. */
+  readonly disputed: OffsetBounds | null;
+}
+
+export interface OffsetBounds {
+  readonly lowMs: number;
+  readonly highMs: number;
 }
 
 export interface ServerOffsetMeasure {
@@ -26,8 +33,15 @@ export interface ServerOffsetMeasure {
   read(nowMs: SteadyMs): ServerOffset | null;
 }
 
-/** Largest age of a header when it is sent: a second of truncation, a second between updates, and 0.2 s for a busy server. */
+/**
+ * Largest age of a header when it is sent: a second of truncation, a second between updates, and 0.2 s for a busy server. While a server is
+ * blocked its headers may be much older, because uvicorn makes a new one every tenth time that its loop wakes up. Such an age is not a
+ * property of the clock, so an earlier time than before is only believed when another answer confirms it (`confirms`).
+ * https://github.com/Kludex/uvicorn/blob/main/uvicorn/server.py
+ */
 const STALE_MS = 2_200;
+/** How long after a dispute has begun another request can settle it: until then, the same old header may be sent again. */
+export const DISPUTE_MS = 4_000;
 
 /**
  * How much the clocks of two machines may diverge: NTP slews a clock by at most 500 ppm on most systems. Where one is slewed faster, the
@@ -44,20 +58,43 @@ export function certainSkewMs(skewMs: number): number {
 }
 
 /** The best estimate: the middle of the bounds. */
-export function middleMs({ lowMs, highMs }: Pick<ServerOffset, "lowMs" | "highMs">): number {
+export function middleMs({ lowMs, highMs }: OffsetBounds): number {
   return (lowMs + highMs) / 2;
+}
+
+interface Dispute extends OffsetBounds {
+  /** When the first answer of the dispute arrived. */
+  readonly sinceMs: SteadyMs;
+}
+
+interface Answer extends OffsetBounds {
+  readonly sentMs: SteadyMs;
+  readonly receivedMs: SteadyMs;
 }
 
 /**
  * Headers have whole seconds and uvicorn updates them once a second, so one answer bounds the offset to about two seconds; the bounds of
- * many answers are intersected.
+ * many answers are intersected. A lower bound is always true. An upper bound may be too low, because a blocked server sends old headers.
  */
 export function measureServerOffset(): ServerOffsetMeasure {
   let last: ServerOffset | null = null;
+  let dispute: Dispute | null = null;
   const at = (nowMs: SteadyMs): ServerOffset | null => {
-    if (last === null) return null;
-    const driftMs = DRIFT * Math.max(0, nowMs - last.observedMs);
-    return { ...last, lowMs: last.lowMs - driftMs, highMs: last.highMs + driftMs };
+    return last === null ? null : { ...last, ...withDrift(last, nowMs - last.observedMs) };
+  };
+  const boundsWith = (answer: Answer, before: OffsetBounds): OffsetBounds => {
+    if (answer.highMs >= before.lowMs) {
+      dispute = null;
+      // The server clock was set forward, or the steady clock stood still during a suspend: start again.
+      return intersection(answer, before) ?? answer;
+    }
+    const same = dispute === null ? null : intersection(answer, dispute);
+    if (dispute !== null && same !== null && confirms(answer, dispute)) {
+      dispute = null;
+      return same;
+    }
+    dispute = { ...(same ?? answer), sinceMs: same === null || dispute === null ? answer.receivedMs : dispute.sinceMs };
+    return before;
   };
   return {
     read: at,
@@ -65,16 +102,29 @@ export function measureServerOffset(): ServerOffsetMeasure {
       const serverMs = date === null ? Number.NaN : Date.parse(date);
       if (Number.isNaN(serverMs)) return;
       // The server sent the header between `sentMs` and `receivedMs`, when it was at most STALE_MS old.
-      const newestLowMs = serverMs - receivedMs;
-      const newestHighMs = serverMs + STALE_MS - sentMs;
+      const answer = { lowMs: serverMs - receivedMs, highMs: serverMs + STALE_MS - sentMs, sentMs, receivedMs };
       const before = at(receivedMs);
-      const lowMs = Math.max(before?.lowMs ?? newestLowMs, newestLowMs);
-      const highMs = Math.min(before?.highMs ?? newestHighMs, newestHighMs);
-      // Bounds that contradict each other: the server clock was set, or the steady clock stood still during a suspend. Start again.
-      const bounds = lowMs > highMs ? { lowMs: newestLowMs, highMs: newestHighMs } : { lowMs, highMs };
-      last = { ...bounds, newestLowMs, observedMs: receivedMs, wallMs };
+      const { lowMs, highMs } = before === null ? answer : boundsWith(answer, before);
+      const disputed = dispute === null ? null : { lowMs: dispute.lowMs, highMs: dispute.highMs };
+      last = { lowMs, highMs, newestLowMs: answer.lowMs, observedMs: receivedMs, wallMs, disputed };
     },
   };
+}
+
+/** The bounds after so much time without an answer. */
+export function withDrift({ lowMs, highMs }: OffsetBounds, ms: number): OffsetBounds {
+  const driftMs = DRIFT * Math.max(0, ms);
+  return { lowMs: lowMs - driftMs, highMs: highMs + driftMs };
+}
+
+function intersection(a: OffsetBounds, b: OffsetBounds): OffsetBounds | null {
+  const bounds = { lowMs: Math.max(a.lowMs, b.lowMs), highMs: Math.min(a.highMs, b.highMs) };
+  return bounds.lowMs > bounds.highMs ? null : bounds;
+}
+
+/** Whether the answer was asked for so late that an old header, sent again, would contradict the dispute. */
+function confirms({ sentMs }: Answer, { sinceMs }: Dispute): boolean {
+  return sentMs - sinceMs >= DISPUTE_MS;
 }
 
 export function wallMinusSteadyMs(clock: Clock): number {
@@ -93,9 +143,12 @@ export function isOffsetDoubtful(offset: ServerOffset, clock: Clock): boolean {
   return Math.abs(wallMinusSteadyMs(clock) - offset.wallMs) > MOVED_MS + DRIFT * ageMs;
 }
 
-/** The server clock minus the wall clock of this machine, now: milliseconds, best estimate. */
+/**
+ * The server clock minus the wall clock of this machine, now: milliseconds, best estimate. During a dispute it is the lower one: an answer
+ * that calls an earlier moment now is not wrong where it is later.
+ */
 export function skewMsOf(offset: ServerOffset, clock: Clock): number {
-  return middleMs(offset) + clock.steadyMs() - clock.nowUs() / 1000;
+  return middleMs(offset.disputed ?? offset) + clock.steadyMs() - clock.nowUs() / 1000;
 }
 
 /**

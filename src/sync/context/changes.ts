@@ -33,6 +33,8 @@ export interface Changes {
   readonly possibleGap: { readonly reason: "connected" | "lost" | "burst" | "dropped" };
   /** The wall clock of this machine or the server clock was set. What depended on it has been doubted. */
   readonly clockSet: { readonly which: "local" | "server"; readonly byMs: number };
+  /** An answer shows an earlier time of Prefect than those before it. Another one has to show whether its clock was set back. */
+  readonly clockDisputed: Readonly<Record<never, never>>;
   /** The server's database was restored from a backup: what may be lost there has lost its claims. */
   readonly databaseRestored: Readonly<Record<never, never>>;
   /** A part of the engine failed. It tries again without being asked. */

@@ -69,6 +69,7 @@ export function createContext(options: ContextOptions): EngineContext {
   });
   const serverClock = new ServerClock(api, clock, {
     beforeMark: () => clockWatch.check(),
+    onDispute: () => changes.publish("clockDisputed", {}),
     onChange({ byMs, untilUs }) {
       const isSameClock = wasSameClock && isSameLocalClock(db, clock);
       ingest.repairs.serverClockChanged(byMs === null ? trustedUntilUs(db, clock, untilUs, isSameClock) : untilUs);

@@ -9,7 +9,14 @@ import {
   type SteadyMs,
 } from "../../lib/time.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
-import { markServerClock, middleMs, type ServerOffset, skewMsOf } from "../../prefect/transport/server-offset.ts";
+import {
+  markServerClock,
+  middleMs,
+  type OffsetBounds,
+  type ServerOffset,
+  skewMsOf,
+  withDrift,
+} from "../../prefect/transport/server-offset.ts";
 
 /** Measurements of an unchanged clock differ by less: the bounds of one answer are 2.2 s apart. */
 const SET_MS = 3_000;
@@ -20,6 +27,12 @@ const CLIENT_AHEAD_US = 60 * SECOND_US;
  * anything that is waited for (`model/runs/server-delays.ts`).
  */
 const UNSURE_MS = 11 * 60_000;
+
+/** Whether the bounds of now lie within those of before. After a long time without an answer these are wide. */
+function agree(before: OffsetBounds & { observedMs: SteadyMs }, now: ServerOffset): boolean {
+  const { lowMs, highMs } = withDrift(before, now.observedMs - before.observedMs);
+  return now.lowMs >= lowMs - 0.001 && now.highMs <= highMs + 0.001;
+}
 
 /** The server clock was set, or it is known for the first time. */
 export interface ServerClockChange {
@@ -34,6 +47,8 @@ export interface ServerClockChange {
 
 export interface ServerClockHooks {
   readonly onChange: (change: ServerClockChange) => void;
+  /** An answer shows an earlier time than those before it: whether the server clock was set back is not known yet. */
+  readonly onDispute: () => void;
   /** Called before a moment of the wall clock is taken. */
   readonly beforeMark: () => void;
 }
@@ -46,7 +61,7 @@ export class ServerClock {
   private readonly api: PrefectApi;
   private readonly clock: Clock;
   private readonly hooks: ServerClockHooks;
-  private last: { readonly middleMs: number; readonly observedMs: SteadyMs } | null = null;
+  private last: (OffsetBounds & { readonly observedMs: SteadyMs }) | null = null;
   /** Earlier measurements, and until when each was valid. Ascending in both. */
   private earlier: { readonly untilMs: SteadyMs; readonly middleMs: number }[] = [];
 
@@ -60,24 +75,35 @@ export class ServerClock {
   answered(): void {
     const { offset, last } = this;
     if (offset === null) return;
-    const now = { middleMs: middleMs(offset), observedMs: offset.observedMs };
-    this.last = now;
-    const byMs = last === null ? null : now.middleMs - last.middleMs;
-    if (byMs !== null && Math.abs(byMs) < SET_MS) return;
-    if (last !== null) {
-      this.earlier = this.earlier.filter((one) => one.middleMs < last.middleMs);
-      this.earlier.push({ untilMs: now.observedMs, middleMs: last.middleMs });
+    if (offset.disputed !== null) {
+      this.addEarlier(offset.observedMs, middleMs(offset.disputed));
+      this.hooks.onDispute();
+      return;
     }
+    this.last = offset;
+    const byMs = last === null ? null : middleMs(offset) - middleMs(last);
+    if (last !== null && byMs !== null && (Math.abs(byMs) < SET_MS || agree(last, offset))) return;
+    if (last !== null) this.addEarlier(offset.observedMs, middleMs(last));
     const isBack = last !== null && byMs !== null && byMs < 0;
     const untilMs = isBack ? last.observedMs + offset.lowMs : this.clock.steadyMs() + offset.highMs;
     this.hooks.onChange({ byMs, untilUs: Math.floor(untilMs * 1000) });
+  }
+
+  private addEarlier(untilMs: SteadyMs, middleMs: number): void {
+    this.earlier = this.earlier.filter((one) => one.middleMs < middleMs);
+    this.earlier.push({ untilMs, middleMs });
   }
 
   get isKnown(): boolean {
     return this.offset !== null;
   }
 
-  /** Server clock minus local clock as of now, milliseconds; null before the first answer. */
+  /** See `ServerClockHooks.onDispute`. */
+  get isDisputed(): boolean {
+    return (this.offset?.disputed ?? null) !== null;
+  }
+
+  /** Server clock minus local clock as of now, milliseconds: for readers, so the lower one during a dispute. Null before the first answer. */
   get skewMs(): number | null {
     const { offset } = this;
     return offset === null ? null : skewMsOf(offset, this.clock);
@@ -120,9 +146,10 @@ export class ServerClock {
 
   /** Best estimate of the server clock at a past moment of the local clock; null while it is unknown. */
   toServerUs(localUs: LocalUs): ServerUs | null {
-    const { skewMs } = this;
+    if (this.offset === null) return null;
+    const skewUs = this.estimateUs() - this.clock.nowUs();
     // The local clock may have been set back since that moment.
-    return skewMs === null ? null : earliestUs(onServerClock(localUs, skewMs * 1000), this.estimateUs());
+    return earliestUs(onServerClock(localUs, skewUs), this.estimateUs());
   }
 
   /** The same, without what the server clock was set forward lately. */

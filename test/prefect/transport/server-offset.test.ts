@@ -66,14 +66,53 @@ test.each([0, 350, -350, 90_000, -HOUR_MS])("a server clock that is %p ms ahead 
 test.each([600_000, -600_000, -2 * HOUR_MS])(
   "the measurement starts again when the server clock is set by %p ms",
   (ms) => {
-    const { clock, server, skew, answer } = measure();
+    const { clock, server, read, skew, answer } = measure();
     for (let i = 0; i < 10; i += 1) answer();
     clock.pass(30_000);
     server.setMs = ms;
     answer();
     expect(Math.abs(skew() - ms)).toBeLessThan(1_500);
+    // An earlier time is believed when an answer to a later request agrees.
+    expect(read()?.disputed === null).toBe(ms > 0);
+    clock.pass(4_000);
+    answer();
+    expect(read()?.disputed).toBeNull();
+    expect(Math.abs(middleMs(read() ?? { lowMs: 0, highMs: 0 }) - BASE - ms)).toBeLessThan(1_500);
+    expect(Math.abs(skew() - ms)).toBeLessThan(1_500);
   },
 );
+
+test("an old header is neither believed nor relied on until an answer shows whether the server clock was set back", () => {
+  const { clock, server, read, skew, answer } = measure();
+  for (let i = 0; i < 10; i += 1) answer();
+  clock.pass(30_000);
+  const mark = markServerClock(read, clock);
+  const trueUs = BASE * 1000 + clock.steadyMs() * 1000;
+  // The same header for a minute.
+  for (let oldMs = 5_000; oldMs < 60_000; oldMs += 1_000) {
+    server.setMs = -oldMs;
+    answer();
+    clock.pass(980);
+    const offset = read();
+    expect(Math.abs(middleMs(offset ?? { lowMs: 0, highMs: 0 }) - BASE)).toBeLessThan(1_500);
+    expect(offset?.disputed).not.toBeNull();
+    expect(Math.abs(skew() + oldMs)).toBeLessThan(2_500);
+    expect(mark()).toBeLessThanOrEqual(trueUs - oldMs * 1000);
+  }
+  server.setMs = 0;
+  answer();
+  expect(read()?.disputed).toBeNull();
+  expect(Math.abs(skew())).toBeLessThan(1_500);
+});
+
+test("answers to requests that were sent at once do not confirm each other's header", () => {
+  const { clock, server, read, answer } = measure();
+  answer();
+  clock.pass(30_000);
+  server.setMs = -20_000;
+  for (let i = 0; i < 100; i += 1) answer();
+  expect(read()?.disputed).not.toBeNull();
+});
 
 test.each([2 * HOUR_MS, -2 * HOUR_MS])(
   "setting the wall clock of this machine by %p ms changes nothing but the skew",

@@ -18,25 +18,38 @@ function aServer() {
       return offset.read(clock.steadyMs());
     },
   } as PrefectApi;
-  const serverClock = new ServerClock(api, clock, { beforeMark: () => {}, onChange: (one) => changes.push(one) });
+  let disputes = 0;
+  const serverClock = new ServerClock(api, clock, {
+    beforeMark: () => {},
+    onChange: (one) => changes.push(one),
+    onDispute: () => {
+      disputes += 1;
+    },
+  });
   let setMs = 0;
   const trueUs = () => T0_US + (clock.steadyMs() + setMs) * 1000;
+  /** The answer to a request that is sent now arrives after a while. */
+  const arrive = (date: string, afterMs: number) => {
+    const sentMs = clock.steadyMs();
+    clock.pass(afterMs);
+    offset.observe(date, sentMs, clock.steadyMs(), wallMinusSteadyMs(clock));
+    serverClock.answered();
+  };
   return {
     clock,
     serverClock,
     changes,
+    disputes: () => disputes,
     trueUs,
     set(ms: number) {
       setMs += ms;
     },
-    /** An answer that took 20 ms arrives after a while. */
-    answer(afterMs = 0) {
+    /** An answer that took 20 ms arrives after a while. Its header is as old as it is usual, or older by `oldMs`. */
+    answer(afterMs = 0, oldMs = 0) {
       clock.pass(afterMs);
-      const sentMs = clock.steadyMs();
-      clock.pass(20);
-      offset.observe(new Date(trueUs() / 1000).toUTCString(), sentMs, clock.steadyMs(), wallMinusSteadyMs(clock));
-      serverClock.answered();
+      arrive(new Date(trueUs() / 1000 + 20 - oldMs).toUTCString(), 20);
     },
+    arrive,
   };
 }
 
@@ -75,16 +88,60 @@ describe("the server clock", () => {
   });
 
   test("that was set back is noticed, and doubts what was claimed after the last answer", () => {
-    const { changes, trueUs, set, answer } = aServer();
+    const { changes, disputes, serverClock, trueUs, set, answer } = aServer();
     answer();
     answer(MINUTE_MS);
     const lastUs = trueUs() - HOUR_MS * 1000;
     set(-HOUR_MS);
     answer(30_000);
+    expect([changes.length, disputes(), serverClock.isDisputed]).toEqual([1, 1, true]);
+    answer(4_000);
+    expect(serverClock.isDisputed).toBe(false);
+    near(serverClock.estimateUs(), trueUs());
     const [, change] = changes;
     expect(Math.round((change?.byMs ?? 0) / MINUTE_MS)).toBe(-60);
     expect(change?.untilUs).toBeLessThanOrEqual(lastUs);
     near(change?.untilUs ?? 0, lastUs);
+  });
+
+  test.each([-MINUTE_MS, -HOUR_MS])(
+    "that may have been set back by %p ms is the earlier one for claims, ages and readers, and the later one for what is asked",
+    (ms) => {
+      const { clock, serverClock, trueUs, set, answer } = aServer();
+      for (let i = 0; i < 5; i += 1) answer(1_000);
+      const mark = serverClock.mark();
+      const wasUs = trueUs();
+      set(ms);
+      answer(30_000);
+      expect(mark.reachedUs()).toBeLessThanOrEqual(wasUs + ms * 1000);
+      expect(mark.settledUs()).toBeLessThanOrEqual(wasUs + ms * 1000);
+      near(serverClock.settledUs(), trueUs());
+      near(clock.nowUs() + (serverClock.skewMs ?? 0) * 1000, trueUs());
+      near(serverClock.estimateUs(), trueUs() - ms * 1000);
+    },
+  );
+
+  test("is not believed to be set back because of the old headers of a blocked server, whatever their age", () => {
+    const { serverClock, changes, disputes, trueUs, answer } = aServer();
+    for (let i = 0; i < 5; i += 1) answer(1_000);
+    // One header is sent for a minute, then another one.
+    for (let ms = 0; ms < 150_000; ms += 700) answer(680, ms % MINUTE_MS);
+    expect(disputes()).toBeGreaterThan(100);
+    answer(1_000);
+    expect([changes.length, serverClock.isDisputed]).toEqual([1, false]);
+    near(serverClock.estimateUs(), trueUs());
+  });
+
+  test("is not said to be set by an answer that was on its way while the machine was suspended", () => {
+    const { clock, serverClock, changes, trueUs, answer, arrive } = aServer();
+    for (let i = 0; i < 5; i += 1) answer(1_000);
+    const date = new Date(trueUs() / 1000).toUTCString();
+    arrive(date, 48 * HOUR_MS);
+    expect(changes).toHaveLength(1);
+    answer(1_000);
+    expect(changes).toHaveLength(1);
+    near(serverClock.estimateUs(), trueUs());
+    expect(clock.steadyMs()).toBeGreaterThan(48 * HOUR_MS);
   });
 
   test("that was set forward does not make anything older for eleven minutes", () => {
