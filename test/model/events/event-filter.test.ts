@@ -3,7 +3,7 @@ import type { PrefectEvent } from "../../../src/model/events/event.ts";
 import { type EventFilter, matchesEventFilter } from "../../../src/model/events/event-filter.ts";
 import { anEvent } from "../../support/builders.ts";
 
-/** Recorded from the SQL of Prefect 3.8.8 by scripts/record-filter-answers.ts; `ids` are positions in `events`. */
+/** Recorded from the SQL of Prefect 3.8.8 by scripts/record-filter-answers/record.ts; `ids` are positions in `events`. */
 const recorded = (await Bun.file(new URL("../../fixtures/event-filter-answers.json", import.meta.url)).json()) as {
   events: PrefectEvent[];
   answers: { filter: EventFilter; ids: number[] }[];

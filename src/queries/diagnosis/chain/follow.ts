@@ -6,6 +6,7 @@ import { durationText } from "../../../lib/duration-text.ts";
 import {
   asName,
   asReason,
+  joined,
   own,
   type Sentence,
   sentence,
@@ -21,7 +22,7 @@ import type { Facts, Finding, Lead, Link, RunFacts } from "../findings/types.ts"
 /** Links of a chain. What is further away is left to the next question. */
 const MAX_DEPTH = 4;
 /** Findings that are followed: the others do not fit into the first answer. */
-const MAX_FOLLOWED = 8;
+const MAX_FOLLOWED = 50;
 
 /** What is known of an object: its state, and its latest change that matters. */
 export interface ObjectState {
@@ -173,7 +174,10 @@ function withChain(asFound: Finding, { links, because, changed, fix }: Followed)
   const { head, rest } = splitSentence(finding.summary);
   const summary =
     because === null ? finding.summary : sentence`${head}, because ${shortened(withoutPeriod(because), 400)}.${rest}`;
-  return { ...finding, summary, fix: fix ?? finding.fix, because: links };
+  const told = { ...finding, summary, fix: fix ?? finding.fix, because: links };
+  // A holder that has ended proves that the slot will not come back by itself. The finding explains the holder, too.
+  const isProven = fix !== null && fix === asFound.release;
+  return isProven ? { ...told, certainty: 1, runsExplained: finding.runsExplained + 1 } : told;
 }
 
 /** A state's message names an automation by its id alone. */
@@ -214,8 +218,14 @@ function oneForEachRoot(pairs: readonly Pair[]): Finding[] {
       const others = keptUp.get(pair);
       if (!others) return finding;
       const also = others.map((one) => firstSentence(one.finding.summary));
+      const summary = sentence`${firstSentence(finding.summary)}. It keeps up: ${joined(also.slice(0, 3), "; ")}${also.length > 3 ? sentence`; and ${also.length - 3} more` : ""}.`;
       const runs = others.reduce((sum, one) => sum + one.finding.runsExplained, finding.runsExplained);
-      return { ...finding, runsExplained: runs, evidence: { ...finding.evidence, keeps_up: also.slice(0, 5) } };
+      return {
+        ...finding,
+        summary,
+        runsExplained: runs,
+        evidence: { ...finding.evidence, keeps_up: also.slice(0, 5) },
+      };
     });
 }
 

@@ -20,9 +20,9 @@ import { readParentIds } from "./parent-ids.ts";
 import { RecordedRuns } from "./recorded-run.ts";
 import { readRunLog } from "./run-log.ts";
 
-/** Groups whose newest run is read in detail; the errors of the others are known from their states. */
-const MAX_DETAILED = 5;
 const MAX_GROUPS = 20;
+/** Groups whose newest run is read in detail where Prefect has to be asked for it; the errors of the others are those of their states. */
+const MAX_DETAILED = 5;
 /** Shorter texts, such as the key of a KeyError, are equal by chance. */
 const MIN_SHARED_CHARS = 12;
 
@@ -43,8 +43,9 @@ export async function groupFailures(
   const groups = groupByRoot(failed, (run) => parents.get(run.parent_task_run_id ?? "") ?? null);
   const sorted = groups.toSorted((a, b) => b.runs.length - a.runs.length || endUs(b.runs[0]) - endUs(a.runs[0]));
   const shown = sorted.slice(0, MAX_GROUPS);
+  const detailed = ctx.record() ? MAX_GROUPS : MAX_DETAILED;
   return Promise.all(
-    shown.map((group, index) => groupOf(ctx, group, { ended, window, gathering, isDetailed: index < MAX_DETAILED })),
+    shown.map((group, index) => groupOf(ctx, group, { ended, window, gathering, isDetailed: index < detailed })),
   );
 }
 

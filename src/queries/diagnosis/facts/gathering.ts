@@ -9,6 +9,8 @@ import { readSyncView } from "../../source/sync-view.ts";
 
 /** Time for live questions: a server that does not answer must not delay the diagnosis. What it left open is named as unchecked. */
 const LIVE_MS = 3_000;
+/** Beside a record so many of them are asked; what is asked further away in a chain is answered by the record. */
+const MAX_LIVE = 3;
 
 /** What collecting facts leaves beside the facts themselves. */
 export interface Gathering {
@@ -18,6 +20,8 @@ export interface Gathering {
   readonly unread: Sentence[];
   /** For the freshness of the answer. */
   readonly notes: Sentence[];
+  /** Questions that Prefect was asked because the record is too old for them. */
+  liveAsked: number;
   /** End of the time for all live questions together. */
   readonly liveUntilMs: SteadyMs;
 }
@@ -29,6 +33,7 @@ export function startGathering(ctx: QueryContext): Gathering {
     unchecked: [],
     unread: [],
     notes: [],
+    liveAsked: 0,
     liveUntilMs: Math.min(ctx.liveUntilMs ?? Number.POSITIVE_INFINITY, untilMs),
   };
 }
@@ -46,6 +51,11 @@ export async function askLive<T>(
     gathering.unchecked.push(sentence`${what} (Prefect is unreachable)`);
     return fallback;
   }
+  if (db && gathering.liveAsked >= MAX_LIVE) {
+    gathering.unread.push(what);
+    return fallback;
+  }
+  gathering.liveAsked += 1;
   const limited = withLimits(ctx, { liveUntilMs: gathering.liveUntilMs });
   return attempt(gathering, what, fallback, () => read(openLive(limited)));
 }

@@ -104,6 +104,15 @@ function withFlowRunNames(db: RecordDb | null, holders: readonly Holder[]): Hold
   });
 }
 
+/** Where Prefect names no holder of a tag, the running task runs of the record with that tag. */
+function withRecordedTags(
+  db: RecordDb | null,
+  found: ReadonlyMap<string, readonly Holder[]>,
+): ReadonlyMap<string, readonly Holder[]> {
+  const recorded = db ? findTagHolders(db) : new Map<string, readonly Holder[]>();
+  return new Map<string, readonly Holder[]>([...recorded, ...[...found].filter(([, holders]) => holders.length > 0)]);
+}
+
 /** Deployment, tag and global limits with their holders. Holders of tag limits are asked only with `tags`. */
 export async function gatherLimits(
   ctx: QueryContext,
@@ -127,7 +136,7 @@ export async function gatherLimits(
           own("which task runs hold the tag limits"),
           db ? findTagHolders(db) : new Map(),
           (live) => readTagHolders(ctx, live),
-        )
+        ).then((found) => withRecordedTags(db, found))
       : new Map<string, readonly Holder[]>(),
   ]);
   const occupied = limits.filter((limit) => Number(limit.active_slots ?? 0) > 0);

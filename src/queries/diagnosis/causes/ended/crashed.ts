@@ -4,7 +4,7 @@ import { errorLinesEvidence, errorText, frameText } from "../../findings/error-t
 import { failedSubflows } from "../../findings/failed-subflows.ts";
 import { IN_GROUPS } from "../../findings/scopes.ts";
 import type { CauseModule, NextCall, RunFacts } from "../../findings/types.ts";
-import { sameErrorEvidence } from "./failed.ts";
+import { changeLeads, sameErrorEvidence } from "./failed.ts";
 
 const STATUS_CODE = /status code:? (-?\d+)/i;
 const EXECUTED = "prefect.worker.executed-flow-run";
@@ -105,6 +105,7 @@ export const crashed: CauseModule = {
               : "Fix what the error line reports. Without one, read the worker's own log and check the infrastructure.",
         ),
         next: next(source),
+        leads: changeLeads(run),
         certainty: exit || crash.diagnosis ? 1 : 0.9,
         runsExplained: 1,
       },

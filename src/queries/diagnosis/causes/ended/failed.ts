@@ -15,6 +15,7 @@ import {
 import { formatIsoSeconds, formatIsoUs, parseIsoUs } from "../../../../lib/time.ts";
 import { truncate } from "../../../../lib/truncate.ts";
 import { isFailed } from "../../../../model/state.ts";
+import { limitsNewRuns } from "../../findings/cancelled-by.ts";
 import { retryRun, runDeployment } from "../../findings/commands.ts";
 import { errorLinesEvidence, errorText, frameText, MAX_MESSAGE_CHARS } from "../../findings/error-text.ts";
 import { failedSubflows } from "../../findings/failed-subflows.ts";
@@ -269,7 +270,8 @@ function judgeCancelled(run: RunFacts): Finding[] {
         events: states.slice(-2).map((event) => event.id),
       },
       fix: cancelFix(message, run),
-      certainty: 1,
+      // A limit that no run fills explains more.
+      certainty: limitsNewRuns(run.run) ? 0.9 : 1,
       runsExplained: 1,
       leads: cancelLeads(message),
     },

@@ -1,16 +1,16 @@
 /**
  * Records the answers of Prefect's own SQL to random event filters, for test/model/event-filter.test.ts:
  *
- *     bun scripts/record-filter-answers.ts [filters=250] [seed=1]
+ *     bun scripts/record-filter-answers/record.ts [filters=250] [seed=1]
  *
  * Needs the .venv that `bun run test` creates. Text outside ASCII is left out, because there the record finds more than SQLite.
  */
 import { join } from "node:path";
-import type { EventFilter } from "../src/model/events/event-filter.ts";
-import { someEvent, someFilter } from "../test/store/events/random-events.ts";
-import { seededRandom } from "../test/support/random.ts";
+import type { EventFilter } from "../../src/model/events/event-filter.ts";
+import { someEvent, someFilter } from "../../test/store/events/random-events.ts";
+import { seededRandom } from "../../test/support/random.ts";
 
-const root = join(import.meta.dir, "..");
+const root = join(import.meta.dir, "../..");
 const [count = 250, seed = 1] = process.argv.slice(2).map(Number);
 const random = seededRandom(seed);
 const events = Array.from({ length: 40 }, (_, n) => {
@@ -25,7 +25,7 @@ while (filters.length < count) {
   filters.push(filter);
 }
 const python = Bun.spawnSync({
-  cmd: [join(root, ".venv/bin/python"), join(root, "scripts/record-filter-answers.py")],
+  cmd: [join(root, ".venv/bin/python"), join(root, "scripts/record-filter-answers/ask-prefect.py")],
   stdin: new TextEncoder().encode(JSON.stringify({ events, filters })),
   stderr: "inherit",
 });
