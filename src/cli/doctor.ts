@@ -1,18 +1,38 @@
+import { existsSync } from "node:fs";
 import { openApp } from "../app/app.ts";
 import { recordFileOf } from "../app/connection.ts";
 import { settingsFromFiles } from "../app/settings-source.ts";
 import { toolProblems } from "../app/tool-settings.ts";
 import { VERSION } from "../app/version.ts";
+import { readEnvironment } from "../config/env.ts";
+import { loadSettings } from "../config/load-settings.ts";
+import type { ResolvedSettings } from "../config/settings.ts";
 import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/logger.ts";
 import { changedServerNote, isOtherServer } from "../queries/source/other-server.ts";
 import type { CommandContext } from "./command.ts";
 import { checkSetup, exitCodeOf } from "./doctor/checks.ts";
+import { checkRoundTrip } from "./doctor/round-trip.ts";
 import { doctorJson, doctorLines } from "./doctor/text.ts";
 import { readStatus } from "./read-status.ts";
+import { programWords } from "./setup/launch.ts";
 
 /** Checks settings, connection, files and record, and prints for each problem how to solve it. */
 export async function runDoctor({ invocation, out, entry, signal }: CommandContext): Promise<number> {
+  const environment = readEnvironment();
+  const flags = invocation.settings;
+  const roundTrip = (here: ResolvedSettings) => {
+    const machine = { ...environment, exists: existsSync, which: () => null };
+    const words = programWords({ executable: process.execPath, entry, real: (path) => path }, machine);
+    return checkRoundTrip({
+      ...environment,
+      command: [...words, ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value])],
+      clock: systemClock,
+      signal,
+      here,
+      settingsWith: (env) => loadSettings({ ...environment, env, flags, cwd: environment.home }),
+    });
+  };
   const settings = settingsFromFiles(invocation.settings, systemClock);
   // No log: the report lists the same problems.
   await using app = openApp({ settings, entry, version: VERSION, clock: systemClock, logger: silentLogger });
@@ -20,7 +40,7 @@ export async function runDoctor({ invocation, out, entry, signal }: CommandConte
   const resolved = { ...found, problems: [...found.problems, ...toolProblems(found.settings)] };
   const { apiUrl } = resolved.settings;
   const recordFile = apiUrl === null ? null : recordFileOf(resolved.settings, apiUrl);
-  const report = await checkSetup({
+  const checked = await checkSetup({
     resolved,
     clock: systemClock,
     signal,
@@ -30,6 +50,7 @@ export async function runDoctor({ invocation, out, entry, signal }: CommandConte
     serverNote: () => changedServerNote(app.query()),
     readRecord: () => readStatus(app.query(), recordFile ?? ""),
   });
+  const report = { ...checked, findings: [...checked.findings, ...(await roundTrip(resolved))] };
   if (invocation.switches.has("json")) out.json(doctorJson(report));
   else out.lines(doctorLines(report));
   return exitCodeOf(report);
