@@ -162,14 +162,18 @@ export function findEventJson(db: RecordDb, place: BlockPlace): string | undefin
   return findBlockLines(db, place.blk, place.ofs + 1)[place.ofs] || undefined;
 }
 
-/** One event, or undefined when its block or line was deleted. Reading one of the last 300 again returns the same object. */
+/**
+ * The event of a row, which was read in the same transaction; undefined when its block or line was deleted. Reading one of the last 300
+ * again returns the same object.
+ */
 export function findEventAt(db: RecordDb, place: BlockPlace): PrefectEvent | undefined {
-  const json = findEventJson(db, place);
-  if (json === undefined) return undefined;
   const cached = cacheAcrossCommits<PrefectEvent>(db, "parsed-events", CACHED_EVENTS);
   const key = place.blk * BLOCK_SIZE + place.ofs;
   const known = cached.get(key);
+  // A line is erased together with the row that leads to it, so the block is not read for an event that is known.
   if (known) return known;
+  const json = findEventJson(db, place);
+  if (json === undefined) return undefined;
   const event = parseJson(json) as PrefectEvent;
   cached.set(key, event, json.length);
   return event;
