@@ -5,14 +5,14 @@ import { VERSION } from "../app/version.ts";
 import type { ResolvedSettings } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
-import { asName, asNames, asPlace, type Line, quote, type Sentence, sentence, verbatim } from "../lib/shown-text.ts";
+import { asName, asPlace, type Line, quote, type Sentence, sentence, verbatim } from "../lib/shown-text.ts";
 import type { CallResult } from "../mcp/call-result.ts";
 import { callTool } from "../mcp/guard.ts";
 import type { Tenant } from "../mcp/tenant.ts";
 import { type CallLimits, withLimits } from "../queries/source/context.ts";
 import type { ToolDefinition } from "../tools/definition/define-tool.ts";
-import { nearest } from "../tools/definition/suggestions.ts";
-import { allTools, asksDocsHost, offeredTools } from "../tools/index.ts";
+import { asksDocsHost, offeredTools } from "../tools/index.ts";
+import { findTool } from "./arguments/find-tool.ts";
 import type { CommandContext } from "./command.ts";
 import { writeProblem } from "./doctor/files.ts";
 
@@ -26,8 +26,7 @@ const STOP_WITHIN_MS = 5000;
 export async function runCall(ctx: CommandContext): Promise<number> {
   const { invocation, out, logger, signal } = ctx;
   const [name = ""] = invocation.words;
-  const tool = allTools.find((candidate) => candidate.name === name);
-  if (!tool) throw unknownTool(name);
+  const tool = findTool(name);
   const settings = settingsFromFiles(invocation.settings, systemClock);
   const denied = denial(tool, settings.current());
   if (denied) throw denied;
@@ -106,16 +105,4 @@ function hostOf(url: string): string {
 
 function textOf({ content }: CallResult): Line[] {
   return content.flatMap((block) => verbatim(block.text));
-}
-
-function unknownTool(name: string): AppError {
-  const names = allTools.map((tool) => tool.name);
-  const near = nearest(name, names);
-  return new AppError(
-    "invalid_input",
-    sentence`There is no tool ${quote(name)}${near ? sentence`; did you mean ${quote(near)}?` : "."}`,
-    {
-      hint: sentence`Tools: ${asNames(names)}.`,
-    },
-  );
 }

@@ -185,7 +185,7 @@ test("call prints text, or JSON with --json, and ends with exit code 1 on an err
   expect([broken.code, broken.stdout.includes("not valid JSON")]).toEqual([1, true]);
   const unknown = await cli("call", "read_event");
   expect([unknown.code, unknown.stderr]).toEqual([
-    1,
+    2,
     expect.stringContaining('There is no tool "read_event"; did you mean "read_events"?'),
   ]);
 });

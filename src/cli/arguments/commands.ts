@@ -105,6 +105,7 @@ export const COMMAND_SPECS = {
     summary: "one tool call",
     flags: { args: { value: "JSON", help: "arguments of the tool as a JSON object" }, json: JSON_FLAG },
     details: [
+      "prefect-mcp-bun call TOOL --help lists the arguments of a tool with an example.",
       "The call runs through the same code as a call over MCP. Exit code 1 when the tool answers with an error.",
       "A tool in PREFECT_MCP_TOOLS_DENY is refused. The docs tools ask another host only with PREFECT_MCP_DOCS=on or --tools all.",
       "",

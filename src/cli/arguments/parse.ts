@@ -56,11 +56,16 @@ export function parseCommandLine(argv: readonly string[]): Parsed {
   const found = readFlags(command, flags);
   if (typeof found === "string") return fail(found);
   const { switches } = found;
-  if (switches.has("help")) return done({ ...found, command: "help", words: word === undefined ? [] : [word] });
+  if (switches.has("help")) return done({ ...found, command: "help", words: helpTopic(words) });
   if (switches.has("version")) return done({ ...found, command: "version", words: [] });
   const invocation = { ...found, command, words: words.slice(1) };
   const wrong = checkWords(invocation) ?? checkHttp(invocation);
   return wrong ? fail(wrong) : done(invocation);
+}
+
+/** The command, and of `call` also the tool. */
+function helpTopic([word, tool]: readonly string[]): readonly string[] {
+  return [word, word === "call" ? tool : undefined].filter((one) => one !== undefined);
 }
 
 const fail = (message: Sentence): Parsed => ({ ok: false, message });
@@ -139,7 +144,8 @@ function unknownFlag(command: CommandName, { typed, name }: GivenFlag): Sentence
 function checkWords({ command, words }: Invocation): Sentence | null {
   if (command === "call" && words.length === 0)
     return own("call needs the name of a tool: call TOOL [--args JSON]. `tools` lists them.");
-  const extra = words[commandSpec(command).word === undefined ? 0 : 1];
+  const most = commandSpec(command).word === undefined ? 0 : command === "help" && words[0] === "call" ? 2 : 1;
+  const extra = words[most];
   if (extra === undefined) return null;
   const how = command === "call" ? own(` The tool's arguments are one JSON object: --args '{"limit": 5}'.`) : own("");
   return sentence`${quote(command)} does not take ${quote(extra)}.${how}`;

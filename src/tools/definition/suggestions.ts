@@ -24,7 +24,8 @@ function nearestNames(given: string, candidates: readonly string[], count: numbe
   const wanted = given.toLowerCase();
   const scored = candidates.map((name) => ({ name, score: distance(wanted, name.toLowerCase()) }));
   const close = scored.filter(({ score }) => score <= Math.max(2, Math.floor(wanted.length / 3)));
-  close.sort((a, b) => a.score - b.score || (a.name < b.name ? -1 : 1));
+  // Of several names that contain the given one, the shortest differs least.
+  close.sort((a, b) => a.score - b.score || a.name.length - b.name.length || (a.name < b.name ? -1 : 1));
   return close.slice(0, count).map(({ name }) => name);
 }
 
