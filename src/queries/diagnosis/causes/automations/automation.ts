@@ -130,7 +130,7 @@ export const automationUnknownEvent: CauseModule = {
           severity: "problem" as const,
           summary: sentence`Automation ${asName(automation.name)} expects the event ${asName(expected)}, which never occurred, while ${enumerated(near.map(({ name, count }) => sentence`${asName(name)} did ${plural(count, "time")}`))}: the name in its trigger is most likely misspelt.`,
           evidence: { ...automationEvidence(automation), expects: expected, occurred: near },
-          fix: sentence`Write ${asName(near[0]?.name ?? "")} in its trigger: prefect automation inspect --id ${asShellWord(automation.id)} --yaml shows it; saved to a file and corrected, prefect automation update --id ${asShellWord(automation.id)} --from-file automation.yaml sets it.`,
+          fix: sentence`Write ${asName(near[0]?.name ?? "")} in its trigger, in the UI or with a corrected file. To see it: prefect automation inspect --id ${asShellWord(automation.id)} --yaml`,
           certainty: 0.9,
           runsExplained: 1,
         })),
