@@ -275,7 +275,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "task runs that are known from events alone are never asked for",
     file: "src/sync/runs/verify-runs.ts",
-    find: '      if (kind === "task_run") await askForUnread(ctx, part, options);\n',
+    find: "  await askForUnread(ctx, options);\n",
     replace: "",
   },
   {

@@ -270,15 +270,15 @@ export function findTaskRunIdsExpected(db: RecordDb, range: TimeRange, readBefor
 }
 
 /**
- * Ids of task runs that are expected in this closed range (server clock) and that REST has never returned, although their state is older
- * than `stateBeforeUs`.
+ * Ids of task runs that REST has never returned although their state is older than `stateBeforeUs`, oldest first. Some have no expected
+ * start, so no walk would find them.
  */
-export function findUnreadTaskRunIds(db: RecordDb, range: TimeRange, stateBeforeUs: ServerUs, limit: number): string[] {
+export function findUnreadTaskRunIds(db: RecordDb, stateBeforeUs: ServerUs, limit: number): string[] {
   return db
-    .prepare<{ id: Uint8Array }, [number, number, number, number]>(
-      "SELECT id FROM task_run WHERE expected_us BETWEEN ? AND ? AND deleted_us IS NULL AND read_us IS NULL AND state_us < ? LIMIT ?",
+    .prepare<{ id: Uint8Array }, [number, number]>(
+      "SELECT id FROM task_run WHERE read_us IS NULL AND deleted_us IS NULL AND state_us < ? ORDER BY state_us LIMIT ?",
     )
-    .all(range.fromUs, range.toUs, stateBeforeUs, limit)
+    .all(stateBeforeUs, limit)
     .map((row) => idText(row.id));
 }
 

@@ -31,6 +31,7 @@ export interface VerifyRunsOptions {
  */
 export async function verifyRuns(ctx: EngineContext, options: VerifyRunsOptions): Promise<number> {
   let read = 0;
+  await askForUnread(ctx, options);
   await askForEnded(ctx, options);
   for (const kind of RUN_KINDS) {
     const toUs = addUs(coverageEnd(ctx.db, kind, "") ?? Number.NEGATIVE_INFINITY, -SETTLED_US);
@@ -38,7 +39,6 @@ export async function verifyRuns(ctx: EngineContext, options: VerifyRunsOptions)
     for (const range of covered) {
       const part = { fromUs: range.fromUs, toUs: earliestUs(range.toUs, toUs) };
       if (part.fromUs > part.toUs) continue;
-      if (kind === "task_run") await askForUnread(ctx, part, options);
       read += await compare(ctx, kind, part, options);
     }
   }
@@ -49,9 +49,9 @@ export async function verifyRuns(ctx: EngineContext, options: VerifyRunsOptions)
  * Asks for task runs that are known from events alone, when their rows are overdue: deleted with their flow run before they were read,
  * which their flow run's deletion does not show either, or never written.
  */
-async function askForUnread(ctx: EngineContext, range: TimeRange, options: VerifyRunsOptions): Promise<void> {
+async function askForUnread(ctx: EngineContext, options: VerifyRunsOptions): Promise<void> {
   const writtenUs = addUs(floorUs(ctx.serverClock.estimateUs()), -TASK_RUN_ROW_DELAY_US);
-  await ask(ctx, findUnreadTaskRunIds(ctx.db, range, writtenUs, ctx.tuning.rowPage), options);
+  await ask(ctx, findUnreadTaskRunIds(ctx.db, writtenUs, ctx.tuning.rowPage), options);
 }
 
 /** Asks for one page of ended task runs: whether they were deleted, or got another state over REST, which causes no event either. */

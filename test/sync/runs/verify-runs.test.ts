@@ -124,4 +124,19 @@ describe("counting runs", () => {
     expect(findTaskRunRow(ctx.db, late?.id ?? "")).toMatchObject({ deleted_us: null, read_us: expect.any(Number) });
     expect(findTaskRunRow(ctx.db, young?.id ?? "")?.deleted_us).toBeNull();
   });
+
+  test("asks for task runs that are known from events alone, also without an expected start or outside of covered time", async () => {
+    const harness = await aFilledHarness();
+    const { prefect, ctx } = harness;
+    const known = [null, at(-9_000)].map((expected_start_time) => {
+      const run = aTaskRun({ expected_start_time });
+      const state = aState({ type: "COMPLETED", timestamp: at(-3_000) });
+      const event = aTaskRunEvent(run, { state });
+      prefect.events.push(event);
+      ctx.ingest.events([event], "catch-up", null);
+      return run.id;
+    });
+    await verify(harness);
+    for (const id of known) expect(findTaskRunRow(ctx.db, id)?.deleted_us).not.toBeNull();
+  });
 });
