@@ -1,12 +1,16 @@
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../../../src/errors.ts";
 import { RequestBudget } from "../../../src/sync/server/request-budget.ts";
+import { Prng } from "../../simulation/prng.ts";
 import { failureOf } from "../../support/failure-of.ts";
 import { aHarness, ManualClock, neverAborted } from "../engine-harness.ts";
 
+/** Time in which the allowance grows by one idle request. */
+const IDLE_MS = 30_000;
+
 function aBudget(perMinute: number) {
   const clock = new ManualClock();
-  return { clock, budget: new RequestBudget({ clock, perMinute, idlePerMinute: 2 }) };
+  return { clock, budget: new RequestBudget({ clock, perMinute, idlePerMinute: 60_000 / IDLE_MS }) };
 }
 
 const work = (cost: number, name = "list", dueMs = 0) => ({ name, cost, dueMs });
@@ -87,6 +91,32 @@ describe("the request budget", () => {
       if (i >= 4 && budget.idleWaitMs(work(3, "round", 0)) === 0) granted.push("round");
     }
     expect(granted.slice(0, 6)).toEqual(["list", "list", "list", "list", "list", "round"]);
+  });
+
+  test("gives all idle work its turn within the time that one request of each costs, whatever their sizes", () => {
+    for (let seed = 1; seed <= 40; seed += 1) {
+      const random = new Prng(seed);
+      const { clock, budget } = aBudget(600);
+      const works = Array.from({ length: random.int(2, 8) }, (_, i) => {
+        const cost = random.pick([1, 1, 1, 3, 5, 6]);
+        return { name: `${i}`, cost, everyMs: random.int(1, 10) * 60_000, dueMs: clock.steadyMs() };
+      });
+      const debt = Math.max(...works.map(({ cost }) => cost));
+      const total = works.reduce((sum, { cost }) => sum + cost, 0);
+      // Each asks again every half minute, after a catch-up.
+      const limitMs = (total + debt) * IDLE_MS + works.length * 30_000;
+      let latestMs = 0;
+      for (let i = 0; i < 500; i += 1) {
+        clock.us += 30_000_000;
+        const nowMs = clock.steadyMs();
+        for (const one of random.shuffle(works)) {
+          if (nowMs < one.dueMs) continue;
+          latestMs = Math.max(latestMs, nowMs - one.dueMs);
+          if (budget.idleWaitMs(one) === 0) one.dueMs = nowMs + one.everyMs;
+        }
+      }
+      expect(latestMs).toBeLessThanOrEqual(limitMs);
+    }
   });
 
   test("does not wait for idle work that has not asked again for minutes", () => {
