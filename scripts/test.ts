@@ -4,6 +4,7 @@
  *
  *   bun run test                        everything
  *   bun run test lib real/offline       only test files whose path below test/ starts with that, without the checks
+ *   bun run test 3.9.1                  only what is played against that Prefect every time
  *   bun run test --busy                 with two busy loops beside it, which the tests have to pass as well
  *
  * Beside Prefect 3.8.8, the newest one and PostgreSQL are tested with a few files (`everyTime` in prefect-versions.ts), where they can be
@@ -210,7 +211,7 @@ function lanes(): { quick: Group[]; server: Group[] } {
     (name) => (name.includes("/") ? (name.split("/")[0] ?? "") : "the tree"),
   );
   const say = (line: string) => console.log(`== ${line}`);
-  const others = VARIANTS.filter(() => wanted.length === 0).flatMap((variant) =>
+  const others = VARIANTS.filter(({ name }) => wanted.length === 0 || wanted.includes(name)).flatMap((variant) =>
     variant.everyTime === undefined
       ? []
       : [
