@@ -29,13 +29,16 @@ export interface InsertResult {
 export interface EventWriter {
   /**
    * Stores each event once, by id. A copy from REST (every source but "stream") replaces a stored one with another
-   * `occurred` or `received`: REST keeps the first publication, the websocket may deliver a later one. Call it inside
-   * `inTransaction`. `seenUs`: now, microseconds, local clock.
+   * `occurred` or `received`: REST keeps the first publication, the websocket may deliver a later one. It also replaces one of the
+   * websocket where Prefect has replaced characters (NUL, from 3.9.3 on). Call it inside `inTransaction`. `seenUs`: now,
+   * microseconds, local clock.
    */
   insert(events: readonly PrefectEvent[], source: EventSource, seenUs: LocalUs): InsertResult;
 }
 
-type StoredKey = Pick<EventTableRow, "t" | "shift" | "recv">;
+type StoredKey = Pick<EventTableRow, "t" | "shift" | "recv" | "src">;
+/** What Prefect puts for a character that it does not store. */
+const REPLACEMENT = "\ufffd";
 
 /** `text: false` leaves events out of the word index, so that text search does not find them. */
 export function createEventWriter(db: RecordDb, options: { readonly text?: boolean } = {}): EventWriter {
@@ -52,7 +55,7 @@ export function createEventWriter(db: RecordDb, options: { readonly text?: boole
   const insertRow = db.prepare<unknown, [number, number, Uint8Array, number, number, number, number, number, number]>(
     "INSERT INTO event(t, shift, id, name_id, res_id, recv, blk, ofs, src) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
   );
-  const findRow = db.prepare<StoredKey, [Uint8Array]>("SELECT t, shift, recv FROM event WHERE id = ?");
+  const findRow = db.prepare<StoredKey, [Uint8Array]>("SELECT t, shift, recv, src FROM event WHERE id = ?");
   const freeAfter = db.prepare<{ t: number }, [number]>(
     "SELECT e.t + 1 AS t FROM event e WHERE e.t >= ? AND NOT EXISTS (SELECT 1 FROM event n WHERE n.t = e.t + 1) ORDER BY e.t LIMIT 1",
   );
@@ -95,7 +98,9 @@ export function createEventWriter(db: RecordDb, options: { readonly text?: boole
       const stored = findRow.get(id);
       if (stored) {
         const isSame = stored.t - stored.shift === occurredUs && stored.recv === recv;
-        if (isSame || source === "stream") return null;
+        if (source === "stream") return null;
+        const isStreamed = stored.src === EVENT_SOURCES.stream;
+        if (isSame && !(isStreamed && JSON.stringify(event).includes(REPLACEMENT))) return null;
         // Its JSON, which may be in the open block, says which postings to remove.
         blocks.flush();
         deleteRow.run(stored.t);

@@ -125,6 +125,16 @@ test("a copy from REST replaces one from the websocket, never the reverse", () =
   ]);
 });
 
+/** Prefect 3.9.3 replaces them when it stores an event, after the websocket has sent it. */
+test("an event with NUL characters becomes the one that Prefect has stored", () => {
+  const { db, insert } = aRecord();
+  const sent = anEvent({ payload: { note: "a\u0000b" } });
+  const kept = { ...sent, payload: { note: "a\ufffdb" } };
+  expect(insert([sent], "stream").inserted).toEqual([sent]);
+  expect(insert([kept], "catch-up")).toMatchObject({ inserted: [kept], replaced: 1 });
+  expect(findEventById(db, sent.id)).toEqual(kept);
+});
+
 test("of two copies in one batch from REST the last is stored, and nothing of the first remains", () => {
   const { db, insert } = aRecord();
   const first = anEvent({ id: anId(1), related: [{ "prefect.resource.id": "old", "prefect.resource.role": "x" }] });
