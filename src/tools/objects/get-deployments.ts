@@ -21,7 +21,7 @@ export const getDeploymentsTool = listTool({
   kind: "deployment",
   title: "Deployments",
   description:
-    "Deployments by name: flow, schedules in words, paused, status, pool, limit, last and next run. Give deployment for one with recent runs, parameters and every limit its runs must pass with the holders. detail full: all of Prefect's fields.",
+    "Deployments by name: flow, schedules in words, paused, status, pool, limit, last and next run. Give deployment for one with recent runs, parameters and the limits of itself, its pool, queue and tags with the holders. detail full: all of Prefect's fields.",
   input: z.strictObject({
     filter: filterArg.describe("Prefect DeploymentFilter"),
     sort: textArg,
