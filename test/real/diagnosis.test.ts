@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { DiagnosisHarness } from "../support/diagnosis/diagnosis-harness.ts";
 import { setUpEndedCases } from "../support/diagnosis/ended-cases.ts";
 import { setUpWaitingCases } from "../support/diagnosis/waiting-cases.ts";
+import { WIDER_QUESTIONS } from "../support/diagnosis/wider-questions.ts";
 import type { Product } from "../support/process/product.ts";
 import { waitUntil } from "../support/time/wait-until.ts";
 
@@ -68,6 +69,17 @@ describe("one call, on a real server", () => {
     expect([...harness.cases.keys()].toSorted()).toEqual(NAMES.toSorted());
     expect(harness.median()).toBeLessThanOrEqual(700);
   });
+});
+
+describe("the same problems, asked for what the run belongs to", () => {
+  test.each(WIDER_QUESTIONS.map((one) => [Object.entries(one.ask).join(" "), one] as const))(
+    "%s",
+    async (_, { ask, first }) => {
+      const { structured } = await harness.product.call("diagnose", ask);
+      expect(structured.verdict).toBe("problem");
+      for (const part of first) expect(JSON.stringify(structured.causes[0])).toMatch(part);
+    },
+  );
 });
 
 describe("a product with an empty record", () => {
