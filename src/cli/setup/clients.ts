@@ -1,5 +1,5 @@
 /**
- * The clients that `setup` knows. README's table and docs/clients.md are made from the same table (`scripts/client-docs.ts`), so a client is
+ * The clients that `setup` knows. README's table and docs/clients.md are made from the same table (`scripts/packaging/client-docs.ts`), so a client is
  * added and corrected here only. Files and fields: the documentation of each client; `bun run test:clients` checks them with the programs.
  */
 import type { Launch, Machine, McpClient } from "./client.ts";

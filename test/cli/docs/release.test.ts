@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { releaseProblems } from "../../../scripts/check-release.ts";
+import { releaseProblems } from "../../../scripts/packaging/check-release.ts";
 
 const ready = {
   tag: "v1.2.3",

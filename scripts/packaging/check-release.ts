@@ -1,4 +1,4 @@
-/** `bun scripts/check-release.ts v1.2.3`: whether the tag, the version, the change log and the checkout fit. Part of `.ci/release`. */
+/** `bun scripts/packaging/check-release.ts v1.2.3`: whether the tag, the version, the change log and the checkout fit. Part of `.ci/release`. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -28,7 +28,7 @@ export function releaseProblems({ tag, version, changelog, tags, changes }: Rele
 }
 
 if (import.meta.main) {
-  const root = join(import.meta.dir, "..");
+  const root = join(import.meta.dir, "..", "..");
   const read = (name: string) => readFileSync(join(root, name), "utf8");
   const git = (...args: string[]) => Bun.spawnSync(["git", ...args], { cwd: root }).stdout.toString();
   const problems = releaseProblems({
