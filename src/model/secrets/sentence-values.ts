@@ -48,7 +48,7 @@ function calledValue(text: string, name: NameInText): Value | null {
 /** What a prompt or a title adds to the name: `(for etl)`, `[etl]`, `for user etl`, `#1`, `?`, `/ PIN`. */
 const ADDITION =
   "(?:[ \\t]?[([](?![\"'])[^()[\\]\\n\"'=]{1,60}[)\\]]|[ \\t]{1,4}(?:for|of|from)[ \\t]{1,4}[^\\s:=][^\\n:=\"']{0,60}(?=[:=])|[ \\t]?#?\\d{1,2}|[?!*_]{1,3}|[ \\t]?/[ \\t]?[A-Za-z]{2,14})";
-const LEADERS = "(?:[.\\u00b7\\u2026_]{2,80}|\\u2026)(?:[ \\t]{0,4}[:=])?";
+const LEADERS = "(?:[.\\u00b7\\u2026_]{2,80}|\\u2026)(?:[ \\t]{0,4}[:=]|(?=[ \\t]))";
 /** 1: an addition and a usual sign, else an unusual sign. */
 const ANNOTATED = new RegExp(
   `(${ADDITION}[ \\t]{0,20}[:=]{1,2})?(?:(?<=[:=])|[ \\t]{0,20}${LEADERS}|[ \\t]{0,20}[\\u00bb\\u2192\\u2013\\u2014]|[ \\t]{1,20}-(?=[ \\t])|[ \\t]{1,20}\\.(?=[ \\t]{1,4}\\\\{0,8}")|[ \\t]{0,20}<-)[ \\t]{0,20}(?:\\*{1,2}[ \\t]{1,4})?`,

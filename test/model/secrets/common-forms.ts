@@ -110,7 +110,6 @@ export const SENTENCES: readonly string[] = [
   "password: [§]",
   "password (hidden): §",
   "password is: §",
-  "Password................§",
   "password?: §",
   "password!: §",
   "password #1: §",

@@ -17,6 +17,8 @@ export function replaceForeignNamed(text: string): string {
     const sign = end < done ? null : sticky(SIGN, text, end);
     if (!sign) continue;
     const at = end + sign[0].length;
+    // A secret is written in ASCII. Without this check each of many names would be read as a long value.
+    if (text.charCodeAt(at) > 126) continue;
     const value = quotedValue(text, at) ?? unquotedValue(text, at, false);
     if (!value) continue;
     // A sentence has no blanks in some scripts; a secret is written in ASCII.

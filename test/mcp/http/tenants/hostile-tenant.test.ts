@@ -1,0 +1,96 @@
+/**
+ * A tenant whose Prefect answers what takes long to read, beside a healthy one: the calls of the healthy one are answered while those of the
+ * other are pending. Work that grows with the square of such a text would not end within any limit of a test.
+ */
+import { expect, test } from "bun:test";
+import { aDeployment, aFlowRun, aLog } from "../../../support/builders.ts";
+import { type FakePrefect, startFakePrefect } from "../../../support/fake-prefect/fake-prefect.ts";
+import { waitUntil } from "../../../support/time/wait-until.ts";
+import { startHttpProduct } from "../http-product.ts";
+
+/** Calls of the healthy tenant that are answered beside each kind of hostile answer. */
+const CALLS = 5;
+/** Calls of the hostile tenant at a time. */
+const AT_ONCE = 3;
+const LONG = 1_500_000;
+
+const rowWith = (text: string) => JSON.stringify([{ ...aDeployment({ name: "x" }), name: text, parameters: { text } }]);
+
+/** What the Prefect of the hostile tenant answers to everything. */
+const ANSWERS: readonly (readonly [name: string, fault: Parameters<FakePrefect["faults"]["fail"]>[1]])[] = [
+  ["nothing", { hang: true }],
+  ["deep lists", { status: 200, text: `${"[".repeat(120_000)}${"]".repeat(120_000)}` }],
+  ["deep objects", { status: 200, text: `[${'{"a":'.repeat(60_000)}1${"}".repeat(60_000)}]` }],
+  ["many values", { status: 200, text: `[${"0,".repeat(1_000_000)}0]` }],
+  ["many names", { status: 200, text: `[{${Array.from({ length: 150_000 }, (_, n) => `"n${n}":${n}`).join(",")}}]` }],
+  ["a text of blanks", { status: 200, text: rowWith(`a${" ".repeat(LONG)}b`) }],
+  ["a text of names of secrets", { status: 200, text: rowWith("password: ".repeat(LONG / 10)) }],
+  ["a text of prompts", { status: 200, text: rowWith("Password (a".repeat(LONG / 11)) }],
+  ["a text of brackets and quotes", { status: 200, text: rowWith("('\"[{".repeat(LONG / 5)) }],
+  ["a text of URLs", { status: 200, text: rowWith("://a:".repeat(LONG / 5)) }],
+  ["a text of other scripts", { status: 200, text: rowWith("пароль (".repeat(LONG / 8)) }],
+  ["a page of HTML", { status: 200, text: `<title>${"<".repeat(LONG)}`, headers: { "content-type": "text/html" } }],
+  ["a long refusal", { status: 422, text: JSON.stringify({ detail: "a\n \n".repeat(LONG / 4) }) }],
+];
+
+test("the healthy tenant's calls are answered while those of a hostile one are pending", async () => {
+  const keys = { healthy: "pnu_healthykey0123456789", hostile: "pnu_hostilekey0123456789" };
+  await using healthy = await startFakePrefect({ apiKey: keys.healthy });
+  await using hostile = await startFakePrefect({ apiKey: keys.hostile });
+  const run = aFlowRun({ name: "healthy-run" });
+  healthy.workspace.flowRuns.push(run);
+  healthy.workspace.logs.push(aLog({ flow_run_id: run.id, message: "healthy log" }));
+  await using product = await startHttpProduct({
+    env: { PREFECT_API_URL: healthy.url, PREFECT_API_KEY: keys.healthy },
+  });
+  const ask = async (headers: Record<string, string>, name: string, signal?: AbortSignal) => {
+    const response = await fetch(product.url, {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "application/json, text/event-stream", ...headers },
+      body: JSON.stringify({
+        jsonrpc: "2.0",
+        id: 1,
+        method: "tools/call",
+        params: { name, arguments: { fresh: true } },
+      }),
+      ...(signal ? { signal } : {}),
+    });
+    return `${response.status} ${await response.text()}`;
+  };
+  const ofHostile = { "x-prefect-api-url": hostile.url, "x-prefect-api-key": keys.hostile };
+  // The credential is proven before Prefect becomes hostile.
+  expect(await ask(ofHostile, "get_deployments")).toStartWith("200 ");
+  for (const [name, fault] of ANSWERS) {
+    const stop = new AbortController();
+    hostile.faults.clear();
+    // Not the request that proves the credential.
+    hostile.faults.fail("deployments/filter", fault, 1_000_000);
+    let pending = 0;
+    let begun = 0;
+    const answers: string[] = [];
+    const hammer = async () => {
+      while (!stop.signal.aborted) {
+        pending += 1;
+        begun += 1;
+        const answer = await ask(ofHostile, "get_deployments", stop.signal).catch(() => null);
+        if (answer !== null) answers.push(answer);
+        pending -= 1;
+      }
+    };
+    const hammering = Array.from({ length: AT_ONCE }, hammer);
+    await waitUntil(`calls of the hostile tenant: ${name}`, () => begun >= AT_ONCE);
+    // Also until one of the hostile answers was read whole, or refused.
+    for (let n = 0; n < CALLS || (answers.length === 0 && fault.hang !== true); n += 1) {
+      const answer = await ask({}, "get_flow_runs");
+      expect({ name, answer: answer.includes("healthy-run"), pending }).toEqual({
+        name,
+        answer: true,
+        pending: AT_ONCE,
+      });
+    }
+    stop.abort();
+    await Promise.all(hammering);
+  }
+  expect(product.stderr()).not.toContain("internal error");
+  expect(await product.stop()).toBe(0);
+});
