@@ -145,8 +145,11 @@ function isHarmless(text: string): boolean {
 /** `12,345`, with `digits` after the point. */
 export function figure(value: number, digits = 0): Sentence {
   // `toLocaleString` takes 50 µs, as long as a query.
-  if (digits === 0 && Number.isSafeInteger(value) && !Object.is(value, -0))
-    return String(value).replace(/\B(?=(?:\d{3})+$)/g, ",") as Sentence;
+  if (digits === 0 && Number.isSafeInteger(value) && !Object.is(value, -0)) {
+    let text = String(value);
+    for (let at = text.length - 3; at > (value < 0 ? 1 : 0); at -= 3) text = `${text.slice(0, at)},${text.slice(at)}`;
+    return text as Sentence;
+  }
   const fraction = { minimumFractionDigits: digits, maximumFractionDigits: digits };
   return value.toLocaleString("en-US", fraction) as Sentence;
 }

@@ -133,7 +133,7 @@ function removeValue(text: string, path: readonly string[]): string {
   const lineStart = text.lastIndexOf("\n", member.offset - 1) + 1;
   const isFirstOfLine = text.slice(lineStart, member.offset).trim() === "";
   const restOfLine = /^[ \t]*(\r?\n|$)/.exec(text.slice(to))?.[0];
-  const [spaceBefore = ""] = /[ \t]*$/.exec(text.slice(0, member.offset)) ?? [];
+  const [spaceBefore = ""] = /(?<![ \t])[ \t]*$/.exec(text.slice(0, member.offset)) ?? [];
   const [spaceBehind = ""] = /^[ \t]*/.exec(text.slice(to)) ?? [];
   const inLine =
     next === undefined ? [member.offset - spaceBefore.length, to] : [member.offset, to + spaceBehind.length];

@@ -14,7 +14,11 @@ function read(text: string): Document {
 /** Long lines stay one line, and the indentation is that of the first indented line. */
 function write(document: Document, text: string): string {
   const indent = /^( +)\S/m.exec(text)?.[1]?.length ?? 2;
-  const isIndented = !/^(\s*)[^\s#-][^\n]*:\s*\n\1- /m.test(text);
+  const lines = text.split("\n");
+  const isIndented = !lines.some((line, at) => {
+    const own = /^([ \t]*)[^\s#-]/.exec(line)?.[1];
+    return own !== undefined && line.trimEnd().endsWith(":") && lines[at + 1]?.startsWith(`${own}- `) === true;
+  });
   const result = document.toString({ lineWidth: 0, indent, indentSeq: isIndented, flowCollectionPadding: false });
   return text.includes("\r\n") ? result.replaceAll(/\r?\n/g, "\r\n") : result;
 }
