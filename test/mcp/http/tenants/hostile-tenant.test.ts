@@ -12,16 +12,16 @@ import { startHttpProduct } from "../http-product.ts";
 const CALLS = 5;
 /** Calls of the hostile tenant at a time. */
 const AT_ONCE = 3;
-const LONG = 1_500_000;
+const LONG = 200_000;
 
 const rowWith = (text: string) => JSON.stringify([{ ...aDeployment({ name: "x" }), name: text, parameters: { text } }]);
 
 /** What the Prefect of the hostile tenant answers to everything. */
 const ANSWERS: readonly (readonly [name: string, fault: Parameters<FakePrefect["faults"]["fail"]>[1]])[] = [
   ["nothing", { hang: true }],
-  ["deep lists", { status: 200, text: `${"[".repeat(120_000)}${"]".repeat(120_000)}` }],
-  ["deep objects", { status: 200, text: `[${'{"a":'.repeat(60_000)}1${"}".repeat(60_000)}]` }],
-  ["many values", { status: 200, text: `[${"0,".repeat(1_000_000)}0]` }],
+  ["deep lists", { status: 200, text: `${"[".repeat(40_000)}${"]".repeat(40_000)}` }],
+  ["deep objects", { status: 200, text: `[${'{"a":'.repeat(40_000)}1${"}".repeat(40_000)}]` }],
+  ["many values", { status: 200, text: `[${"0,".repeat(300_000)}0]` }],
   ["many names", { status: 200, text: `[{${Array.from({ length: 150_000 }, (_, n) => `"n${n}":${n}`).join(",")}}]` }],
   ["a text of blanks", { status: 200, text: rowWith(`a${" ".repeat(LONG)}b`) }],
   ["a text of names of secrets", { status: 200, text: rowWith("password: ".repeat(LONG / 10)) }],
