@@ -59,6 +59,8 @@ export class Oracle {
   private readonly ends = new Map<string, number>();
   /** Per kind and scope, all ends of claims that were true: until it is certain that the server clock was set back, parts of them remain. */
   private readonly trueEnds = new Set<string>();
+  /** Per kind and scope, the times of the readings of claims that were true. */
+  private readonly readings = new Set<string>();
   private readonly present = new Set<string>();
   private readonly hasEvent;
   private readonly readClaims;
@@ -139,13 +141,18 @@ export class Oracle {
     }
     // After a clock was set, a claim may get an earlier time than its reading had, or be joined with an older one.
     const wasSet = localClock.wasSet || serverClock.wasSet;
-    if (wasSet && (this.ends.get(`${key}|${from_us}`) === to_us || this.trueEnds.has(`${key}|${to_us}`))) return;
-    const reachedUs = wasSet ? Math.min(this.ends.get(key) ?? 0, serverClock.nowUs()) : 0;
+    if (wasSet && (this.ends.get(`${key}|${from_us}`) === to_us || this.trueEnds.has(`${key}|${to_us}`))) {
+      this.readings.add(`${key}|${verified_us}`);
+      return;
+    }
+    const isJoined = wasSet && this.readings.has(`${key}|${verified_us}`);
+    const reachedUs = wasSet ? Math.min(isJoined ? to_us : (this.ends.get(key) ?? 0), serverClock.nowUs()) : 0;
     const serverNowUs = serverClock.usAt(localClock.latestMs(verified_us));
     const marginUs = localClock.wasSet ? REDATED_US : 0;
     if (to_us > Math.max(serverNowUs + marginUs, reachedUs))
       this.o.fail(`a ${kind} claim to ${Math.round((to_us - serverNowUs) / 1000)} ms after the server's clock`);
     this.trueEnds.add(`${key}|${to_us}`);
+    this.readings.add(`${key}|${verified_us}`);
     this.ends.set(`${key}|${from_us}`, to_us);
     this.ends.set(key, Math.max(reachedUs, to_us));
   }
