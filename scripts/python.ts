@@ -54,6 +54,8 @@ export async function preparePython(
   if (made.code !== 0) return { ready: false, reason: `python -m venv failed: ${lastLine(made.text)}` };
   const pip = [executable(folder), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"];
   const installed = await output([...pip, ...environment.pins], limitMs);
+  // A part of it could pass for the whole next time.
+  if (installed.code !== 0) rmSync(folder, { recursive: true, force: true });
   if (installed.isTooLong) return { ready: false, reason: `pip install took more than ${limitMs} ms` };
   if (installed.code !== 0) return { ready: false, reason: `pip install failed: ${lastLine(installed.text)}` };
   if (await hasVersions(folder, environment.pins)) return { ready: true };
