@@ -142,8 +142,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a copy over REST does not replace the streamed one",
     file: "src/store/events/event-writer.ts",
-    find: 'if (isSame || source === "stream") return null;',
-    replace: "return null;",
+    find: '        if (source === "stream") return null;\n',
+    replace: "        return null;\n",
   },
   {
     name: "a claim reaches back before the retention floor",
