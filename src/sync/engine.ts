@@ -35,7 +35,7 @@ const SERVER_FACTS_MS = 3_600_000;
 const SERVER_FACTS_RETRY_MS = 60_000;
 const BACKFILL_MS = 60_000;
 const CLOCK_MS = 1_000;
-/** Least time between two reactions to a clock that was set. */
+/** Least time between two reactions to the setting of one clock. */
 const CLOCK_SET_APART_MS = 10_000;
 /** Less than the 15 minutes before a connection whose events Prefect sends. */
 const STREAM_BACK_MS = 10 * 60_000;
@@ -69,7 +69,8 @@ export class Engine {
   private lastGainMs = NEVER_MS;
   private lastChangeMs = NEVER_MS;
   private writtenBackfill = "";
-  private clockSetMs = NEVER_MS;
+  /** When there was a reaction to it last. */
+  private readonly clockSetMs: Record<"local" | "server", SteadyMs> = { local: NEVER_MS, server: NEVER_MS };
   private clockCheckedMs: SteadyMs | null = null;
 
   constructor(ctx: EngineContext) {
@@ -174,8 +175,8 @@ export class Engine {
     this.signals.status.notify();
     const nowMs = this.ctx.clock.steadyMs();
     // Servers behind one address may have different clocks, and each answer then seems to set it.
-    if (nowMs - this.clockSetMs < CLOCK_SET_APART_MS) return;
-    this.clockSetMs = nowMs;
+    if (nowMs - this.clockSetMs[which] < CLOCK_SET_APART_MS) return;
+    this.clockSetMs[which] = nowMs;
     this.schedule.request(nowMs);
     for (const signal of Object.values(this.signals)) signal.notify();
     this.runs.clockSet();
