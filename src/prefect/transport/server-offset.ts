@@ -157,7 +157,9 @@ export function skewMsOf(offset: ServerOffset, clock: Clock): number {
  */
 export function markServerClock(read: () => ServerOffset | null, clock: Clock): () => ServerUs | null {
   const atMs = clock.steadyMs();
-  const beforeMs = read()?.lowMs ?? Number.POSITIVE_INFINITY;
+  const before = read();
+  // The newest answer counts too: the server clock may have been set back a moment ago, and forward again before the answer arrives.
+  const beforeMs = before === null ? Number.POSITIVE_INFINITY : Math.min(before.lowMs, before.newestLowMs);
   return () => {
     const now = read();
     if (now === null || now.observedMs < atMs) return null;

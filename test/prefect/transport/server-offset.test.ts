@@ -82,6 +82,24 @@ test.each([600_000, -600_000, -2 * HOUR_MS])(
   },
 );
 
+test.each([-HOUR_MS, -700])(
+  "a mark is not later than a server clock that was set by %p ms before it, and back before the next answer",
+  (ms) => {
+    const { clock, server, read, answer } = measure();
+    for (let i = 0; i < 40; i += 1) {
+      answer();
+      clock.pass(1_110);
+    }
+    server.setMs = ms;
+    answer();
+    const mark = markServerClock(read, clock);
+    const trueUs = (BASE + clock.steadyMs() + ms) * 1000;
+    server.setMs = 0;
+    answer();
+    expect(mark()).toBeLessThanOrEqual(trueUs);
+  },
+);
+
 test("an old header is neither believed nor relied on until an answer shows whether the server clock was set back", () => {
   const { clock, server, read, skew, answer } = measure();
   for (let i = 0; i < 10; i += 1) answer();
