@@ -3,9 +3,9 @@
  * the same files (a test compares them); its extension is not used, because it registers its own handlers for resources and adds
  * 57 KB with a parser of YAML to every start.
  */
-import events from "../../skills/prefect-events-offline/SKILL.md" with { type: "text" };
-import operations from "../../skills/prefect-operations/SKILL.md" with { type: "text" };
-import triage from "../../skills/prefect-triage/SKILL.md" with { type: "text" };
+import events from "../../packaging/plugin/skills/prefect-events-offline/SKILL.md" with { type: "text" };
+import operations from "../../packaging/plugin/skills/prefect-operations/SKILL.md" with { type: "text" };
+import triage from "../../packaging/plugin/skills/prefect-triage/SKILL.md" with { type: "text" };
 import type { ResourceDefinition } from "./define.ts";
 
 const TITLES = [

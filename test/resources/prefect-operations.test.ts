@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 const ROOT = join(import.meta.dir, "..", "..");
 const PYTHON = join(ROOT, ".venv", "bin", "python");
-const text = await Bun.file(join(ROOT, "skills", "prefect-operations", "SKILL.md")).text();
+const text = await Bun.file(join(ROOT, "packaging", "plugin", "skills", "prefect-operations", "SKILL.md")).text();
 const commands = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap((block) =>
   (block[1] ?? "").split("\n").filter((line) => line.startsWith("prefect ")),
 );
