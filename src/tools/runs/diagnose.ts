@@ -227,7 +227,9 @@ function atMost(texts: readonly Sentence[], most: number): Sentence[] {
 function windowText({ subject, window, reachUs }: Diagnosis): Sentence {
   if (subject.kind === "flow_run") return own("whenever it ran");
   const reach =
-    reachUs === null ? "" : sentence`; of what runs seldom the last 10 runs, since ${formatIsoSeconds(reachUs)}`;
+    reachUs === null
+      ? ""
+      : sentence`; deployments that run rarely by their last 10 runs, since ${formatIsoSeconds(reachUs)}`;
   return sentence`window ${formatIsoSeconds(window.fromUs)} to ${formatIsoSeconds(window.toUs)}${reach}`;
 }
 
