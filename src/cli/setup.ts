@@ -5,7 +5,7 @@ import { loadSettings } from "../config/load-settings.ts";
 import { type SettingName, settingMeta } from "../config/schema.ts";
 import { AppError, toAppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
-import { asNames, asPlace, lineOf, oneLine, own, quote, sentence, verbatim } from "../lib/shown-text.ts";
+import { asNames, asPlace, counted, lineOf, oneLine, own, quote, sentence, verbatim } from "../lib/shown-text.ts";
 import { allTools } from "../tools/index.ts";
 import type { CommandContext } from "./command.ts";
 import type { Machine, McpClient } from "./setup/client.ts";
@@ -44,7 +44,7 @@ export async function runSetup(ctx: CommandContext): Promise<number> {
     out.line(own("Nothing has to be changed."));
     return code;
   }
-  const question = sentence`Write ${changes.length === 1 ? "this file" : sentence`these ${changes.length} files`}?`;
+  const question = sentence`Write ${counted(changes.length, "file")}?`;
   if (!invocation.switches.has("yes") && !(await askYes(question, out, signal, "write"))) {
     out.note(own("Nothing was written."));
     return 1;
