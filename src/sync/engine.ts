@@ -55,6 +55,7 @@ export class Engine {
     status: new Signal(),
     serverClock: new Signal(),
     catchUp: new Signal(),
+    retryCatchUp: new Signal(),
     backfill: new Signal(),
     verify: new Signal(),
     snapshots: new Signal(),
@@ -142,6 +143,8 @@ export class Engine {
 
   /** A client of the MCP server is active: lists and runs are read more often for a while. */
   markClientActive(): void {
+    // Prefect may be back, and the next try would be up to `retryMaxMs` later.
+    if (!this.ctx.connectivity.isReachable) this.signals.retryCatchUp.notify();
     if (!this.snapshots.isClientActive) {
       this.signals.snapshots.notify();
       this.runs.clientArrived();
@@ -224,7 +227,12 @@ export class Engine {
         workReady: signals.serverClock,
         iterate: (signal) => this.serverClockIteration(signal),
       },
-      { name: "catch-up", workReady: signals.catchUp, iterate: (signal) => this.catchUpIteration(signal) },
+      {
+        name: "catch-up",
+        workReady: signals.catchUp,
+        retryNow: signals.retryCatchUp,
+        iterate: (signal) => this.catchUpIteration(signal),
+      },
     ];
     const others: Loop[] = [
       { name: "backfill", workReady: signals.backfill, iterate: (signal) => this.backfillIteration(signal) },

@@ -29,7 +29,12 @@ import type { ToolDefinition } from "../../src/tools/definition/define-tool.ts";
 import { anId, T0_US } from "./builders.ts";
 import { callWith } from "./call-tool.ts";
 import { DEFAULT_CONNECTION } from "./default-connection.ts";
-import { type FakePrefect, type FakePrefectOptions, startFakePrefect } from "./fake-prefect/fake-prefect.ts";
+import {
+  type FakePrefect,
+  type FakePrefectOptions,
+  type RecordedRequest,
+  startFakePrefect,
+} from "./fake-prefect/fake-prefect.ts";
 import { countTokens } from "./tokens.ts";
 
 /** An answer as tests look at it. */
@@ -197,6 +202,19 @@ export const USAGE_ROUTE = `GET /api/accounts/${CLOUD_ACCOUNT}/rate-limits/usage
 
 /** Ids of rows, in their order. */
 export const idsOf = (rows: readonly { readonly id: string }[]): string[] => rows.map((row) => row.id);
+
+const NO_RUN = "00000000-0000-0000-0000-000000000000";
+
+/** Prefect fails, and the process that syncs has not reached it for these seconds. Requests are still recorded. */
+export function losePrefect(harness: ToolHarness, lostSecondsAgo: number): void {
+  harness.following({ lostSecondsAgo });
+  harness.fake.faults.fail("", { status: 503 }, 100);
+}
+
+/** The recorded requests but those that only ask whether Prefect answers. */
+export function questionsTo(fake: FakePrefect): readonly RecordedRequest[] {
+  return fake.requests.filter(({ body }) => !JSON.stringify(body ?? null).includes(NO_RUN));
+}
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi;
 

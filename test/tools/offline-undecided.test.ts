@@ -7,7 +7,7 @@ import type { ToolDefinition } from "../../src/tools/definition/define-tool.ts";
 import { getFlowRunsTool } from "../../src/tools/runs/get-flow-runs.ts";
 import { getTaskRunsTool } from "../../src/tools/runs/get-task-runs.ts";
 import { aFlow, aFlowRun, anId, at } from "../support/builders.ts";
-import { openToolHarness, type ToolHarness } from "../support/tool-harness.ts";
+import { losePrefect, openToolHarness, questionsTo, type ToolHarness } from "../support/tool-harness.ts";
 
 const parent = aFlowRun({ id: anId(71), name: "parent", start_time: at(0) });
 const child = aFlowRun({ id: anId(72), name: "child", start_time: at(10), parent_task_run_id: anId(73) });
@@ -45,7 +45,7 @@ async function openOffline(isLost: boolean): Promise<ToolHarness> {
   h.flowRuns([parent, child]);
   h.objects("flow", [aFlow()]);
   for (const kind of ["event", "flow_run", "task_run"]) h.cover(kind, { fromUs: 0 });
-  if (isLost) h.following({ lostSecondsAgo: 30 });
+  if (isLost) losePrefect(h, 30);
   else h.fake.faults.fail("", { status: 500 }, 100);
   return h;
 }
@@ -58,7 +58,7 @@ for (const { title, tool, args, note } of CASES) {
       expect(structured.source).toBe("record");
       expect(structured.coverage.complete).toBe(false);
       expect(structured.coverage.notes).toContainEqual(expect.stringContaining(note));
-      if (isLost) expect(h.fake.takeRequests()).toEqual([]);
+      if (isLost) expect(questionsTo(h.fake)).toEqual([]);
     }
   });
 }

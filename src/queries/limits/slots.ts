@@ -19,8 +19,8 @@ import { AHEAD_US } from "../source/choose-source.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
 import { openLive } from "../source/live.ts";
+import { findOutage, syncViewOf } from "../source/outage.ts";
 import { readingAgeUs } from "../source/server-time.ts";
-import { readSyncView } from "../source/sync-view.ts";
 import {
   deploymentHolders,
   findTagHolders,
@@ -73,14 +73,14 @@ export async function listSlots(ctx: QueryContext, fresh: boolean | undefined): 
 /** The answer with counts that are recent enough; where they come from the record and are some seconds old, it states their age. */
 async function withCounts(ctx: QueryContext, db: RecordDb, answer: Answered<Gathered>): Promise<Answered<Gathered>> {
   const { value, freshness } = answer;
-  const { unreachableSinceUs, isFollowing } = readSyncView(db, ctx.clock);
-  if (freshness.source !== "record" || freshness.coverage.notes.length > 0 || unreachableSinceUs !== null)
-    return answer;
+  const { isFollowing } = syncViewOf(ctx, db);
+  if (freshness.source !== "record" || freshness.coverage.notes.length > 0) return answer;
   if (!value.limits.some((limit) => limitSubject(limit).kind !== "deployment")) return answer;
   const ageUs = readingAgeUs(ctx, db, findFact(db, "read:concurrency_limit")?.readUs ?? 0);
   const areHoldersOld = hasHeldTags(value.limits) && !isRecordCurrent(ctx, db, "task_run");
   const allowedUs = isFollowing ? FOLLOWED_COUNTS_AGE_US : COUNTS_AGE_US;
-  if (ageUs > allowedUs || ageUs < -AHEAD_US || areHoldersOld) return withFreshCounts(ctx, answer);
+  const areCountsOld = ageUs > allowedUs || ageUs < -AHEAD_US || areHoldersOld;
+  if (areCountsOld && !findOutage(ctx, db)) return withFreshCounts(ctx, answer);
   if (ageUs <= COUNTS_AGE_US) return answer;
   return withNote(answer, sentence`Slots of tags and global limits were counted ${durationText(ageUs)} ago.`);
 }

@@ -37,8 +37,9 @@ import {
 import type { QueryContext } from "./context.ts";
 import type { LiveReader } from "./live.ts";
 import { openLive } from "./live.ts";
+import { checkOutage, findOutage, syncViewOf } from "./outage.ts";
 import { currentSkew, serverNowUs, statedSkewUs } from "./server-time.ts";
-import { followLimitUs, readSyncView } from "./sync-view.ts";
+import { followLimitUs } from "./sync-view.ts";
 
 export interface Answered<T> {
   readonly value: T;
@@ -141,7 +142,9 @@ async function answerBySource<T>(
 ): Promise<Answered<T>> {
   const db = ctx.record();
   const ask = windowAsk(ctx, db, question);
-  const choice = chooseForWindow(question.isStale === true ? { ...ask, isAnswerable: false } : ask);
+  const choice = checkOutage(ctx, ask.sync, (sync) =>
+    chooseForWindow({ ...ask, sync, isAnswerable: ask.isAnswerable && question.isStale !== true }),
+  );
   if (choice.source === "record" && db) {
     const value = reading.record(db);
     return { value, freshness: choice };
@@ -176,7 +179,7 @@ function askOf(ctx: QueryContext, db: RecordDb | null, question: Pick<WindowQues
     freshMs: ctx.freshMs,
     wantsFresh: question.fresh === true,
     isAnswerable: question.isAnswerable !== false,
-    sync: db ? readSyncView(db, ctx.clock) : NO_SYNC,
+    sync: db ? syncViewOf(ctx, db) : NO_SYNC,
   };
 }
 
@@ -278,7 +281,7 @@ export async function answerWhole<T>(
     isSettled: question.isSettled === true && db !== null && areRetriesRecorded(ctx, db),
     isStale: question.isStale === true,
   };
-  const choice = chooseForSnapshot(ask);
+  const choice = checkOutage(ctx, ask.sync, (sync) => chooseForSnapshot({ ...ask, sync }));
   if (choice.source === "record" && db) return { value: reading.record(db), freshness: choice };
   try {
     const live = openLive(ctx);
@@ -364,13 +367,13 @@ export function isRecordCurrent(ctx: QueryContext, db: RecordDb, kind: string): 
   const ask = windowAsk(ctx, db, { kind, what: kind, window, needsUnfinished: kind === "flow_run" });
   if (ask.covered.length === 0) return false;
   const endUs = largest(ask.covered.map((part) => part.toUs));
-  if (ask.sync.unreachableSinceUs !== null) return true;
-  return !isNowDoubtful(ask, endUs) && isEndRecent(ask, endUs);
+  return (!isNowDoubtful(ask, endUs) && isEndRecent(ask, endUs)) || findOutage(ctx, db);
 }
 
 /** All recorded rows of this kind in the window are current: the record would answer a question about it alone. */
 export function isWindowRecorded(ctx: QueryContext, db: RecordDb, kind: string, window: TimeRange): boolean {
-  const choice = chooseForWindow(windowAsk(ctx, db, { kind, what: kind, window }));
+  const ask = windowAsk(ctx, db, { kind, what: kind, window });
+  const choice = checkOutage(ctx, ask.sync, (sync) => chooseForWindow({ ...ask, sync }));
   return choice.source === "record" && choice.coverage.complete;
 }
 

@@ -2,10 +2,11 @@
  * Decides whether the record or Prefect answers a question. Pure functions of three facts: whether the coverage ledger contains
  * the window of the question, how old the end of the coverage is, and whether the stored columns can answer the filter.
  */
-import { type Sentence, sentence } from "../../lib/shown-text.ts";
+import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import {
   earliestOf,
   earliestUs,
+  formatIsoSeconds,
   type LocalUs,
   latestUs,
   onServerClock,
@@ -187,6 +188,6 @@ export function recordedSnapshot(ask: Ask, readUs: ServerUs): SourceChoice & { s
 function offlineNotes(sync: SyncView): Sentence[] {
   if (sync.unreachableSinceUs === null) return [];
   return [
-    sentence`Prefect is unreachable: this is what was recorded before the connection was lost, later changes are unknown.`,
+    sentence`Prefect is unreachable (no answer since ${own(formatIsoSeconds(sync.unreachableSinceUs))}): this is what was recorded before the connection was lost, later changes are unknown.`,
   ];
 }

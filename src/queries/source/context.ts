@@ -13,6 +13,14 @@ export interface HeldRecord {
   release(): void;
 }
 
+/** What one call knows about an outage of Prefect. */
+export interface Outage {
+  /** Prefect has just answered, whatever the record says. */
+  readonly isOver: boolean;
+  /** The answer depends on the outage. */
+  matters: boolean;
+}
+
 /** What a query may use. Each request of a tenant has one. */
 export interface QueryContext {
   /** Read-only connection to the record, or null while there is no record. */
@@ -42,12 +50,15 @@ export interface QueryContext {
   readonly signal?: AbortSignal | undefined;
   /** End of the time in which the call may ask Prefect, however many requests it makes. Set by `runTool`. */
   readonly liveUntilMs?: SteadyMs | undefined;
+  /** Set by `withOutageCheck`. Absent: an outage that the record states is not checked. */
+  readonly outage?: Outage | undefined;
 }
 
 /** Each member defaults to that of the context. */
 export interface CallLimits {
   readonly liveUntilMs?: SteadyMs;
   readonly signal?: AbortSignal;
+  readonly outage?: Outage;
   /** Null: the docs tools send no request. */
   readonly docsUrl?: null;
   record?(): RecordDb | null;
@@ -74,6 +85,7 @@ export function withLimits(ctx: QueryContext, limits: CallLimits): QueryContext 
     lineOrder: ctx.lineOrder,
     signal: limits.signal ?? ctx.signal,
     liveUntilMs: limits.liveUntilMs ?? ctx.liveUntilMs,
+    outage: limits.outage ?? ctx.outage,
   };
   return all;
 }

@@ -13,6 +13,7 @@ import { findOldestExpectedUs } from "../../store/runs/confirmed-runs.ts";
 import { futureNote, oldestReading } from "./answer.ts";
 import { AHEAD_US } from "./choose-source.ts";
 import type { QueryContext } from "./context.ts";
+import { findOutage } from "./outage.ts";
 import { isOver } from "./past-window.ts";
 import { currentSkew, readingAgeUs } from "./server-time.ts";
 import { readSyncView } from "./sync-view.ts";
@@ -125,7 +126,7 @@ export function hasLists(ctx: QueryContext, db: RecordDb | null, kinds: readonly
   return ageUs <= ctx.freshMs * 1000 || (ageUs <= FOLLOWED_LIST_US && readSyncView(db, ctx.clock).isFollowing);
 }
 
-/** A process that syncs the record found Prefect unreachable. */
+/** A process that syncs the record found Prefect unreachable, and the answer depends on it. */
 export function isOffline(ctx: QueryContext, db: RecordDb | null): boolean {
-  return db !== null && readSyncView(db, ctx.clock).unreachableSinceUs !== null;
+  return findOutage(ctx, db);
 }

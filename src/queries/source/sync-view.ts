@@ -26,7 +26,8 @@ export function readSyncView(db: RecordDb, clock: Clock): SyncView {
   const skewUs = statedSkewUs(db);
   const lastContactUs = connection ? onServerClock(earliestUs(connection.lastContactUs, nowUs), skewUs) : null;
   if (!syncer || !isSyncerAlive(db, clock)) return { ...NO_SYNC, lastContactUs };
-  const isLost = connection !== null && !connection.reachable;
+  // A process that has just started has not reached Prefect yet, and it has not failed to.
+  const isLost = connection !== null && !connection.reachable && connection.error !== null;
   const limitUs = followLimitUs(db);
   const isCatchingUp = catchup !== null && catchup.atUs >= syncer.sinceUs && isWithin(catchup.atUs, limitUs, nowUs);
   return {

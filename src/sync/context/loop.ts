@@ -9,6 +9,8 @@ export interface Loop {
   readonly name: string;
   /** Notified when there may be something to do before the wait is over. */
   readonly workReady: Signal;
+  /** Notified when a failed iteration should be repeated at once. */
+  readonly retryNow?: Signal;
   /** One iteration. Returns the milliseconds until the next one. */
   readonly iterate: (signal: AbortSignal) => Promise<number> | number;
 }
@@ -51,7 +53,8 @@ export async function runLoop(ctx: EngineContext, loop: Loop, signal: AbortSigna
       if (signal.aborted) return;
       if (isDamage(error) || error instanceof RecordReplacedError || error instanceof OtherServerError) throw error;
       changes.publish("failure", { part: loop.name, error: toAppError(error) });
-      await clock.sleep(backoff.next(), signal);
+      if (loop.retryNow) await loop.retryNow.wait(clock, backoff.next(), signal);
+      else await clock.sleep(backoff.next(), signal);
     }
   }
 }

@@ -2,7 +2,7 @@ import { AppError, toAppError } from "../../errors.ts";
 import { isJsonObject } from "../../lib/exact-json.ts";
 import { type Sentence, sentence } from "../../lib/shown-text.ts";
 import { addMs } from "../../lib/time.ts";
-import { withLimits } from "../../queries/source/context.ts";
+import { type QueryContext, withLimits } from "../../queries/source/context.ts";
 import {
   CHANGED_SERVER_NOTE,
   changedServerNote,
@@ -10,6 +10,7 @@ import {
   isOtherServer,
   OTHER_SERVER_NOTE,
 } from "../../queries/source/other-server.ts";
+import { withOutageCheck } from "../../queries/source/outage.ts";
 import { serverNowUs, withServerTime } from "../../queries/source/server-time.ts";
 import { answerText } from "../answer/fenced.ts";
 import { parseArguments } from "./arguments.ts";
@@ -36,7 +37,9 @@ export async function runTool(tool: ToolDefinition, ctx: ToolContext, args: unkn
     const query = withLimits(ctx.query, { ...limits, ...record, ...unused });
     const progress: ToolContext["progress"] = (...notice) => ctx.progress(...notice);
     const answer = await withServerTime(query, async () => {
-      const found = await tool.run({ ...ctx, query, progress }, input);
+      const run = (checked: QueryContext) => tool.run({ ...ctx, query: checked, progress }, input);
+      const mayAsk = !tool.isAboutRecord && tool.isWatching !== true;
+      const found = await (mayAsk ? withOutageCheck(query, run) : run(query));
       const note = dayNote(input, serverNowUs(query));
       return note === null ? found : withNote(found, note);
     });

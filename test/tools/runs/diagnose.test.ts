@@ -13,7 +13,14 @@ import {
   aWorkPool,
   aWorkQueue,
 } from "../../support/builders.ts";
-import { CLOUD, openToolHarness, type ToolHarness, USAGE_ROUTE } from "../../support/tool-harness.ts";
+import {
+  CLOUD,
+  losePrefect,
+  openToolHarness,
+  questionsTo,
+  type ToolHarness,
+  USAGE_ROUTE,
+} from "../../support/tool-harness.ts";
 
 const flow = aFlow({ id: anId(1), name: "load-orders" });
 const pool = aWorkPool({ id: anId(2), name: "etl-pool", concurrency_limit: 1 });
@@ -194,9 +201,9 @@ describe("diagnose from the record", () => {
   test("sends no request while Prefect is unreachable", async () => {
     await using harness = await openToolHarness();
     fillRecord(harness);
-    harness.following({ lostSecondsAgo: 30 });
+    losePrefect(harness, 30);
     const { structured } = await harness.call(diagnoseTool, { flow_run: late.id });
-    expect(harness.fake.takeRequests()).toEqual([]);
+    expect(questionsTo(harness.fake)).toEqual([]);
     expect(structured).toMatchObject({ verdict: "problem", source: "record" });
     expect(structured.could_not_check).toContain("the heartbeats of pool etl-pool right now (Prefect is unreachable)");
   });

@@ -14,7 +14,14 @@ import {
   at,
   T0_US,
 } from "../../support/builders.ts";
-import { type Answer, idsOf, openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
+import {
+  type Answer,
+  idsOf,
+  losePrefect,
+  openToolHarness,
+  questionsTo,
+  type ToolHarness,
+} from "../../support/tool-harness.ts";
 
 const flow = aFlow({ id: anId(1), name: "orders-etl" });
 const other = aFlow({ id: anId(2), name: "billing" });
@@ -355,10 +362,10 @@ describe("get_flow_runs from Prefect", () => {
     fillPrefect(harness);
     const answer = await harness.call(getFlowRunsTool, { filter: { work_queue_name: { is_null_: true } }, limit: 1 });
     expect(answer.structured.source).toBe("live");
-    harness.following({ lostSecondsAgo: 30 });
-    harness.fake.takeRequests();
+    losePrefect(harness, 30);
+    const before = questionsTo(harness.fake).length;
     const offline = await harness.call(getFlowRunsTool, { filter: { work_queue_name: { is_null_: true } }, limit: 1 });
-    expect(harness.fake.takeRequests()).toEqual([]);
+    expect(questionsTo(harness.fake)).toHaveLength(before);
     expect(offline.structured.source).toBe("record");
     expect(offline.structured.coverage.notes.join(" ")).toContain("is an estimate");
   });

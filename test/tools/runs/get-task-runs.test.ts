@@ -12,7 +12,14 @@ import {
   at,
   T0_US,
 } from "../../support/builders.ts";
-import { type Answer, idsOf, openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
+import {
+  type Answer,
+  idsOf,
+  losePrefect,
+  openToolHarness,
+  questionsTo,
+  type ToolHarness,
+} from "../../support/tool-harness.ts";
 
 const flowRun = aFlowRun({ id: anId(11), name: "calm-otter", state_type: "RUNNING", start_time: at(0) });
 const inputs = { url: [{ input_type: "parameter", name: "u" }], day: [] };
@@ -121,10 +128,10 @@ describe("get_task_runs from the record", () => {
   test("takes the inputs from the event while Prefect is unreachable", async () => {
     await using harness = await openToolHarness();
     fillRecord(harness);
-    harness.following({ lostSecondsAgo: 10 });
+    losePrefect(harness, 10);
     const one = await harness.call(getTaskRunsTool, { task_run: first.id });
     expect(one.structured.task_runs).toMatchObject([{ id: first.id, task_inputs: inputs }]);
-    expect(harness.fake.takeRequests()).toEqual([]);
+    expect(questionsTo(harness.fake)).toEqual([]);
   });
 });
 
@@ -164,7 +171,7 @@ describe("get_task_runs without a time", () => {
 
   test("is not complete while Prefect is unreachable and older ones may exist", async () => {
     await using harness = await withSevenDays();
-    harness.following({ lostSecondsAgo: 10 });
+    losePrefect(harness, 10);
     const { structured } = await harness.call(getTaskRunsTool, { state: "SCHEDULED" });
     expect(idsOf(structured.task_runs)).toEqual(idsOf(background.slice(0, 1)));
     expect(structured).toMatchObject({ source: "record", coverage: { complete: false } });

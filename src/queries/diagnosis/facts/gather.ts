@@ -7,9 +7,9 @@ import type { Deployment } from "../../../model/objects.ts";
 import { isFailed, isTerminal } from "../../../model/state.ts";
 import { findObjectNames } from "../../../store/objects/objects.ts";
 import type { QueryContext } from "../../source/context.ts";
+import { syncViewOf } from "../../source/outage.ts";
 import { isOver } from "../../source/past-window.ts";
 import { serverNowUs } from "../../source/server-time.ts";
-import { readSyncView } from "../../source/sync-view.ts";
 import { limitsNewRuns } from "../findings/cancelled-by.ts";
 import type { Facts, NamedDeployment, PoolFacts, Subject } from "../findings/types.ts";
 import { gatherAutomation } from "./automation.ts";
@@ -65,7 +65,7 @@ export async function gatherFacts(
 
 function reachableUntilUs(ctx: QueryContext, nowUs: ServerUs): number {
   const db = ctx.record();
-  return (db ? readSyncView(db, ctx.clock).unreachableSinceUs : null) ?? nowUs;
+  return (db ? syncViewOf(ctx, db).unreachableSinceUs : null) ?? nowUs;
 }
 
 function withFlowNames(ctx: QueryContext, { deployments = [], waiting = [], run }: Partial<Facts>): NamedDeployment[] {

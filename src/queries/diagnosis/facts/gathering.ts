@@ -5,7 +5,7 @@ import type { Freshness } from "../../../model/freshness.ts";
 import { isUnsupportedVersion } from "../../../prefect/older-servers/server-version.ts";
 import { type QueryContext, withLimits } from "../../source/context.ts";
 import { type LiveReader, openLive } from "../../source/live.ts";
-import { readSyncView } from "../../source/sync-view.ts";
+import { findOutage } from "../../source/outage.ts";
 
 /** Time for live questions: a server that does not answer must not delay the diagnosis. What it left open is named as unchecked. */
 const LIVE_MS = 3_000;
@@ -47,7 +47,7 @@ export async function askLive<T>(
   read: (live: LiveReader) => Promise<T>,
 ): Promise<T> {
   const db = ctx.record();
-  if (db && readSyncView(db, ctx.clock).unreachableSinceUs !== null) {
+  if (findOutage(ctx, db)) {
     gathering.unchecked.push(sentence`${what} (Prefect is unreachable)`);
     return fallback;
   }
