@@ -38,6 +38,9 @@ beforeAll(async () => {
   const flows = await prefect.python(WORKSPACE, SCENARIOS);
   if (flows.exitCode !== 0) throw new Error(`the flows did not run: ${flows.stderr.slice(-3000)}`);
   ids = JSON.parse(flows.stdout.trim().split("\n").at(-1) ?? "{}").ids;
+  // A worker reports a run only after the run's process has ended, and not at all when it is ended itself before that.
+  const executed = () => eventsOfApi({ event: { name: ["prefect.worker.executed-flow-run"] } });
+  await waitUntil("the worker has reported both of its runs", executed, (events) => events.length === 2);
   (await working).kill("SIGINT");
   await (await working).exited;
   await prefect.settled();
