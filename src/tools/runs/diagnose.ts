@@ -24,6 +24,7 @@ import { serverNowUs } from "../../queries/source/server-time.ts";
 import { decodeCursor, encodeCursor } from "../answer/cursor.ts";
 import { type AnswerText, answerText, fenced } from "../answer/fenced.ts";
 import { freshnessFields, isoRange, linesWithoutWindow } from "../answer/freshness.ts";
+import { itemLines } from "../answer/item-text.ts";
 import { estimateJsonTokens, estimateTokens, MAX_TOKENS } from "../answer/token-budget.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { offsetOf } from "../definition/list-arguments.ts";
@@ -191,7 +192,7 @@ function render(found: Diagnosis, structured: ReturnType<typeof shape>, nowUs: S
   const first = structured.first_cause - 1;
   const causes = structured.causes.flatMap((cause, index) => [
     lineOf`${first + index + 1}. ${cause.severity === "note" ? "note, " : ""}${asName(cause.code)}: ${cause.summary}`,
-    lineOf`   evidence: ${jsonLine(cause.evidence)}`,
+    ...evidenceLines(cause.evidence),
     ...(cause.because ?? []).map(linkLine),
     lineOf`   fix: ${cause.fix}`,
     ...(cause.next ?? []).map((call) => lineOf`   next: ${asName(call.tool)} ${jsonLine(call.args)} (${call.why})`),
@@ -206,6 +207,12 @@ function render(found: Diagnosis, structured: ReturnType<typeof shape>, nowUs: S
     ...listed("could not check", structured.could_not_check),
   ];
   return answerText([head, fenced([lineOf`state: ${structured.state}`, ...causes, ...after])]);
+}
+
+/** Short lines of `name: value`, with whole times: they may be of any day. */
+function evidenceLines(evidence: unknown): Line[] {
+  const lines = isJsonObject(evidence) ? itemLines(evidence, "") : [];
+  return lines.length === 0 ? [] : [lineOf`   evidence:`, ...lines.map((line) => lineOf`     ${line}`)];
 }
 
 /** What the diagnosis is about: `deployment etl/nightly <id>`, `flow run calm-otter <id> of etl/nightly`. */

@@ -117,6 +117,21 @@ describe("diagnose from the record", () => {
     expect(structured.ruled_out).toContain("worker w online");
   });
 
+  test("states its evidence in words, one fact a line, with the ids of the structured answer", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness);
+    fillPrefect(harness);
+    const { text } = await harness.call(diagnoseTool, { flow_run: late.id });
+    const lines = text.split("\n");
+    const first = lines.indexOf("   evidence:");
+    expect(lines.slice(first + 1, first + 4)).toEqual([
+      `     work_pool: etl-pool ${pool.id}, concurrency_limit 1, active_slots 1`,
+      `     holders: holder ${holder.id}`,
+      `     waiting: count 1, runs [late-run ${late.id}, state Late, due 5 min ago]`,
+    ]);
+    expect(lines[first + 4]).toStartWith("   because: flow_run holder (");
+  });
+
   test("explains a run that Prefect has deleted", async () => {
     await using harness = await openToolHarness();
     fillRecord(harness);
