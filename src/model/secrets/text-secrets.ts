@@ -11,6 +11,7 @@ import {
 import { NAME_LITERALS } from "./name-in-text.ts";
 import { replaceNamedValues } from "./named-values.ts";
 import { PRIVATE_KEY_LITERALS, replacePrivateKeys } from "./private-keys.ts";
+import { replaceColoured, replacePercentEncoded } from "./readable-text.ts";
 import { literalsOf, VOCABULARY } from "./secret-literals.ts";
 import {
   AUTH_LITERALS,
@@ -102,7 +103,9 @@ export function createTextRedactor(credentials: readonly string[]): (text: strin
     }
     return before;
   };
-  return (text) => (text.length < 4 ? text : inText(text, MAX_ENCODINGS));
+  const inPlainText = (text: string): string => inText(text, MAX_ENCODINGS);
+  return (text) =>
+    text.length < 4 ? text : inPlainText(replacePercentEncoded(replaceColoured(text, inPlainText), inPlainText));
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: everything but ASCII is meant.

@@ -31,6 +31,35 @@ describe.each([
   });
 });
 
+describe("a secret in one of these forms", () => {
+  const forms = [SQL, CODE, SENTENCES, MARKUP, LANGUAGES, COMMANDS, DEVICES].flat();
+  const encode = (text: string) => encodeURIComponent(text).replace(/['!()*]/g, escapeOctet);
+  const escapeOctet = (char: string) => `%${char.charCodeAt(0).toString(16)}`;
+  test.each<readonly [string, (form: string, secret: string) => string]>([
+    ["in a text with colours", (form, secret) => `\x1b[31m${form.replaceAll("§", secret)}\x1b[0m`],
+    ["with colours of its own", (form, secret) => form.replaceAll("§", `\x1b[1;33m${secret}\x1b[0m`)],
+    ["with colours as JSON writes them", (form, secret) => `\\u001b[31m${form.replaceAll("§", secret)}\\u001b[0m`],
+    ["in a URL", (form, secret) => `GET https://example.com/a?b=1&q=${encode(form.replaceAll("§", secret))} 200`],
+  ])("is replaced %s", (_, write) => {
+    const random = seededRandom(8);
+    const left = forms.filter((form) => {
+      const secret = password(random, 16, "");
+      const clean = redact.text(write(form, secret));
+      return clean.includes(secret) || redact.text(clean) !== clean;
+    });
+    expect(left).toEqual([]);
+  });
+
+  test.each([
+    "\x1b[32mdone\x1b[0m 12 rows of \x1b[1mload-orders\x1b[0m",
+    "GET https://example.com/a%20b?name=load%20orders&after=2026-11-30T18%3A00%3A00%2B00%3A00",
+    "s3://bucket/date%3D2026-11-30/part-0001.parquet",
+    "100%25 of 5%ab",
+  ])("%j is kept", (text) => {
+    expect(redact.text(text)).toBe(text);
+  });
+});
+
 test("a password that is a word is replaced where its place is clear", () => {
   for (const form of [
     "CREATE USER u IDENTIFIED WITH sha256_password BY '§'",

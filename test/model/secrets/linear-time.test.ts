@@ -57,6 +57,7 @@ const LITERALS = [...INFRASTRUCTURE_TOKENS, ...SERVICE_TOKENS].flatMap(({ litera
 
 const NEAR_MATCHES: readonly string[] = [
   ...["A", "\\", '"', '\\"', "'", "\n", "a.", "a@", "a:b@", "a/b@", "://", "://a:", ":\\/\\/a:", "%3A%2F%2Fa:", "a1B2"],
+  ...["%41", "%", "%4", "a%41 ", "%C3", "\x1b[", "\x1b[31m", "\\u001b[0;", "\\e[1m a"],
   ...["user:pass1@h.x:1 ", "a.b.c:1@", "*:*:*:a:", "a:5432:b:c:", "http://hook.a.", "/hooks/a/", "?key=aaaaaaaaaaaaA"],
   ...[
     "password ",
