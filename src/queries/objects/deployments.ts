@@ -1,14 +1,15 @@
 /** Deployments with the name of their flow, their last and next runs, and the limits of their runs. */
 import type { JsonNumber } from "../../lib/exact-json.ts";
+import { counted, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { earliestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
-import type { Freshness } from "../../model/freshness.ts";
+import { type Freshness, withNotes } from "../../model/freshness.ts";
 import { fullName } from "../../model/objects/full-name.ts";
 import type { Deployment } from "../../model/objects.ts";
 import type { RecordDb } from "../../store/database.ts";
 import type { FilterSet } from "../../store/filters/bodies.ts";
 import type { ObjectSort } from "../../store/filters/sorts.ts";
 import { findActiveRuns } from "../../store/runs/active-runs.ts";
-import { findNextRuns, findStartedRuns } from "../../store/runs/runs-of-owner.ts";
+import { findNextRuns, findStartedRuns, findTagsOfDeploymentRuns } from "../../store/runs/runs-of-owner.ts";
 import { deploymentHolders, readDeploymentHolders } from "../limits/limit-slots.ts";
 import { listSlots, type Slot } from "../limits/slots.ts";
 import { findRecordedNames, readObjectNames } from "../names/object-names.ts";
@@ -82,13 +83,15 @@ export interface DeploymentDetail {
   /** The last runs that started, newest first. */
   readonly recentRuns: readonly RunLine[];
   readonly nextRun: RunLine | null;
-  /** Limits of its runs: its own and those of its work pool, its work queue and its tags. */
+  /** Limits of its runs: its own and those of its work pool, its work queue and the tags of itself, its runs and their task runs. */
   readonly limits: readonly Slot[];
   readonly poolStatus: string | null;
   readonly freshness: readonly Freshness[];
 }
 
 const RECENT = 5;
+/** Started runs whose tags, with those of their task runs, are taken for the tags of its runs. */
+const TAGGED_RUNS = 20;
 
 /** Facts about one deployment that are not in its document. */
 export async function readDeploymentDetail(
@@ -131,19 +134,37 @@ export async function readDeploymentDetail(
       ]
     : [];
   const pool = deployment.work_pool_name;
+  const known = db ? findTagsOfDeploymentRuns(db, deployment.id, TAGGED_RUNS) : { tags: new Set<string>(), runs: 0 };
+  const tags = new Set([...(deployment.tags ?? []), ...known.tags]);
+  const note = limitsNote(slots.value.slots, known.runs);
   return {
     recentRuns: started,
     nextRun: next[0] ?? null,
-    limits: [...ownSlot, ...slots.value.slots.filter((slot) => appliesTo(slot, deployment))],
+    limits: [...ownSlot, ...slots.value.slots.filter((slot) => appliesTo(slot, deployment, tags))],
     poolStatus: slots.value.pools.find((one) => one.name === pool)?.status ?? null,
-    freshness: [runs.freshness, slots.freshness],
+    freshness: [runs.freshness, note === null ? slots.freshness : withNotes(slots.freshness, [note])],
   };
 }
 
-function appliesTo(slot: Slot, { work_pool_name: pool, work_queue_name: queue, tags = [] }: Deployment): boolean {
+/** Which limits may be missing: code decides about the tags of tasks and names global limits. */
+function limitsNote(slots: readonly Slot[], runs: number): Sentence | null {
+  const kinds = new Set(slots.map(({ kind }) => kind));
+  const ofRuns = runs === 0 ? "" : sentence` and its last ${counted(runs, "recorded run")}`;
+  const ofTags = kinds.has("tag") ? sentence`Tags are known from the deployment${ofRuns}.` : "";
+  const ofCode = kinds.has("global") ? "Global limits that its code names are not known." : "";
+  return ofTags === "" && ofCode === ""
+    ? null
+    : sentence`${ofTags}${ofTags !== "" && ofCode !== "" ? " " : ""}${ofCode}`;
+}
+
+function appliesTo(
+  slot: Slot,
+  { work_pool_name: pool, work_queue_name: queue }: Deployment,
+  tags: ReadonlySet<string>,
+): boolean {
   if (slot.kind === "work_pool") return slot.name === pool;
   if (slot.kind === "work_queue") return slot.name === `${pool}/${queue}`;
-  return slot.kind === "tag" && tags.includes(slot.name);
+  return slot.kind === "tag" && tags.has(slot.name);
 }
 
 function fromRecord(db: RecordDb, { id }: Deployment, nowUs: ServerUs) {

@@ -2,7 +2,7 @@
 import type { ServerUs } from "../../lib/time.ts";
 import type { RecordDb } from "../database.ts";
 import type { FlowRunRow } from "./flow-runs.ts";
-import { idBytes, idText } from "./run-columns.ts";
+import { idBytes, idText, tagsOf } from "./run-columns.ts";
 
 /** A run in brief. Times in microseconds, server clock. */
 export interface OwnedRun {
@@ -56,6 +56,25 @@ export function countRunsOfDeployment(db: RecordDb, deploymentId: string, limit:
     "SELECT count(*) AS n FROM (SELECT 1 FROM flow_run WHERE deployment_id = ? AND deleted_us IS NULL LIMIT ?)",
   );
   return count.get(idBytes(deploymentId), limit)?.n ?? 0;
+}
+
+/** Tags of the last runs of a deployment that started, and of their task runs; `runs`: how many of them are recorded, up to `limit`. */
+export function findTagsOfDeploymentRuns(
+  db: RecordDb,
+  deploymentId: string,
+  limit: number,
+): { readonly tags: ReadonlySet<string>; readonly runs: number } {
+  const runs = db
+    .prepare<{ id: Uint8Array; tags: string }, [Uint8Array | null, number]>(
+      `SELECT id, tags FROM flow_run WHERE deployment_id = ? AND start_us IS NOT NULL AND deleted_us IS NULL
+       ORDER BY begin_us DESC LIMIT ?`,
+    )
+    .all(idBytes(deploymentId), limit);
+  const ofTasks = db.prepare<{ tags: string }, [Uint8Array]>(
+    "SELECT DISTINCT tags FROM task_run WHERE flow_run_id = ?",
+  );
+  const texts = runs.flatMap(({ id, tags }) => [tags, ...ofTasks.all(id).map((row) => row.tags)]);
+  return { tags: new Set([...new Set(texts)].flatMap(tagsOf)), runs: runs.length };
 }
 
 function toOwnedRun(row: Row): OwnedRun {

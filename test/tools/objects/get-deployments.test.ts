@@ -7,6 +7,7 @@ import {
   aFlow,
   aFlowRun,
   anId,
+  aTaskRun,
   at,
   aWorkPool,
   aWorkQueue,
@@ -50,6 +51,7 @@ const runs = [
   aFlowRun({ ...of, id: anId(23), name: "slow-bee", state_type: "SCHEDULED", expected_start_time: at(7_200) }),
   aFlowRun({ ...of, id: anId(24), name: "later-bee", state_type: "SCHEDULED", expected_start_time: at(9_000) }),
 ];
+const taskRun = aTaskRun({ id: anId(25), flow_run_id: anId(21), tags: ["database"] });
 const ids = (answer: Answer): string[] => idsOf(answer.structured.deployments);
 
 function fillRecord(harness: ToolHarness): void {
@@ -123,6 +125,27 @@ describe("get_deployments from the record", () => {
       },
     ]);
     expect(answer.tokens.text).toBeLessThanOrEqual(405);
+  });
+
+  test("lists the limits of tags of its runs and their task runs, and says from which runs they are known", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness);
+    harness.flowRuns([{ ...(runs[1] ?? aFlowRun()), tags: ["ad-hoc"] }]);
+    harness.taskRuns([taskRun]);
+    const named = ["database", "ad-hoc", "else"].map((tag, n) =>
+      aConcurrencyLimit({ id: anId(30 + n), name: `tag:${tag}` }),
+    );
+    harness.objects("concurrency_limit", [
+      ...limits.slice(0, 2),
+      ...named,
+      aConcurrencyLimit({ id: anId(40), name: "api" }),
+    ]);
+    const { structured } = await harness.call(getDeploymentsTool, { deployment: "orders-etl/nightly" });
+    const ofTags = structured.deployments[0].limits.filter(({ kind }: { kind: string }) => kind === "tag");
+    expect(ofTags.map(({ name }: { name: string }) => name).toSorted()).toEqual(["ad-hoc", "database", "prod"]);
+    expect(structured.coverage.notes).toEqual([
+      "Tags are known from the deployment and its last 2 recorded runs. Global limits that its code names are not known.",
+    ]);
   });
 
   test("asks Prefect for the last runs of a deployment that is older than what the record covers", async () => {
