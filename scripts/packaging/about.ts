@@ -76,3 +76,6 @@ export function aboutProgram(text = readFileSync(join(ROOT, "package.json"), "ut
     }),
   };
 }
+
+/** `bun scripts/packaging/about.ts image` prints one of its texts, for scripts. */
+if (import.meta.main) console.log(aboutProgram()[process.argv[2] as "image"]);
