@@ -285,6 +285,12 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "",
   },
   {
+    name: "of unfinished runs only those that began in the covered time are read",
+    file: "src/sync/runs/unfinished-runs.ts",
+    find: "[{ fromUs: 0, toUs: addUs(nowUs, AHEAD_US) }, IN_PROGRESS]",
+    replace: "[{ fromUs: coveredUs, toUs: addUs(nowUs, AHEAD_US) }, IN_PROGRESS]",
+  },
+  {
     name: "runs are not counted again",
     file: "src/sync/runs/verify-runs.ts",
     find: "if (count === held) return 0;",

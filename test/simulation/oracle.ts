@@ -65,6 +65,9 @@ export class Oracle {
   private readonly hasEvent;
   private readonly readClaims;
   private readonly readDeletedTasks;
+  private readonly readUnfinished;
+  private readonly findRun;
+  private unfinished = "";
   /** Times of the states of flow runs, to check that none becomes older. */
   private readonly states = new Map<string, number>();
 
@@ -73,6 +76,10 @@ export class Oracle {
     this.begunMs = o.time.nowMs;
     this.hasEvent = o.sqlite.prepare<{ one: number }, [Uint8Array]>("SELECT 1 AS one FROM event WHERE id = ?");
     this.readClaims = o.sqlite.prepare<ClaimRow, []>("SELECT kind, scope, from_us, to_us, verified_us FROM coverage");
+    this.readUnfinished = o.sqlite.prepare<{ value: string }, []>(
+      "SELECT value FROM sync_state WHERE key = 'read:unfinished'",
+    );
+    this.findRun = o.sqlite.prepare<{ one: number }, [Uint8Array]>("SELECT 1 AS one FROM flow_run WHERE id = ?");
     this.readDeletedTasks = o.sqlite.prepare<{ id: Uint8Array }, []>(
       "SELECT id FROM task_run WHERE deleted_us IS NOT NULL",
     );
@@ -123,6 +130,7 @@ export class Oracle {
       this.checked.clear();
     }
     if (info.touchedCoverage || info.deletedRows) for (const claim of this.readClaims.all()) this.check(claim);
+    this.checkUnfinished();
     if (info.touchedRuns || info.deletedRows) {
       this.checkStates();
       this.checkDeletedTasks();
@@ -255,6 +263,19 @@ export class Oracle {
         this.o.fail(
           `${isWindow ? "a range of task runs is" : "the task runs of a flow run are"} claimed without ${row.id}`,
         );
+    }
+  }
+
+  /** The record has all flow runs that have not ended, as it says, however long ago they began. */
+  private checkUnfinished(): void {
+    const value = this.readUnfinished.get()?.value;
+    if (value === undefined || value === this.unfinished) return;
+    this.unfinished = value;
+    const asOfMs = this.o.localClock.earliestMs((JSON.parse(value) as { readUs: number }).readUs);
+    for (const { row, createdMs, deletedMs } of this.own.runs.values()) {
+      const isAsked = createdMs <= asOfMs && deletedMs > this.o.time.nowMs && !isTerminal(row.state_type ?? null);
+      if (isAsked && this.findRun.get(uuidToBytes(row.id)) === null)
+        this.o.fail(`all unfinished flow runs are said to be recorded, without ${row.id}`);
     }
   }
 

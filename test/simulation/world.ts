@@ -250,6 +250,28 @@ class World {
     const events = stamps.sort((a, b) => a - b).map((us) => this.makeEvent(this.random, us));
     this.server.preload(events);
     this.sent.push(...events);
+    if (this.plan.seed % 5 === 1) this.preloadOldRuns();
+  }
+
+  /** Flow runs that began before the wanted history and have not ended: no event and no covered time shows them. */
+  private preloadOldRuns(): void {
+    const random = new Prng(this.plan.seed);
+    for (const type of ["RUNNING", "PAUSED", "SCHEDULED"] as const) {
+      const us = this.server.nowUs() - this.plan.knobs.backfillMs * 1000 - random.int(1, 10) * DAY_US;
+      const state = { id: random.uuid(), type, name: type, timestamp: formatIsoUs(us) };
+      const id = random.uuid();
+      const row = {
+        id,
+        name: "old run",
+        flow_id: random.uuid(),
+        expected_start_time: formatIsoUs(us),
+        state_id: state.id,
+        state_type: type,
+        state_name: type,
+        state,
+      };
+      this.server.database.commitRun(id, row, us, this.time.nowMs);
+    }
   }
 
   private makeEvent(random: Prng, us: number): { event: PrefectEvent; us: number } {
