@@ -35,7 +35,7 @@ export async function syncOnce(
   const goalUs = floorUs(options.sinceUs ?? addUs(ctx.serverClock.estimateUs(), -ctx.settings.backfillUs));
   const progress = new Progress(ctx, goalUs, onProgress);
   progress.enter("events");
-  await catchUp(ctx, signal);
+  progress.page((await catchUp(ctx, signal)).gained);
   const backfill = new Backfill(ctx);
   const firstMissing = missingUs(backfill, goalUs);
   for (;;) {
