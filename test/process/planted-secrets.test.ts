@@ -8,6 +8,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { formatIsoUs } from "../../src/lib/time.ts";
+import { CODE, COMMANDS, DEVICES, LANGUAGES, MARKUP, SENTENCES, SQL } from "../model/secrets/common-forms.ts";
 import { password, privateKey, TOKEN_TEMPLATES, tokenSample } from "../model/secrets/secret-samples.ts";
 import {
   aConcurrencyLimit,
@@ -29,6 +30,8 @@ import { type FakePrefect, startFakePrefect } from "../support/fake-prefect/fake
 import { runProduct, startProduct } from "../support/process/product.ts";
 import { seededRandom } from "../support/random.ts";
 import { waitUntil } from "../support/time/wait-until.ts";
+
+const FORMS = [SQL, CODE, SENTENCES, MARKUP, LANGUAGES, COMMANDS, DEVICES].flat();
 
 type Planter = ReturnType<typeof createPlanter>;
 
@@ -66,6 +69,11 @@ function createPlanter(seed: number) {
     () => `config ${note(btoa(`{"username":"etl","password":"${password(random, 20, "")}"}`))} loaded`,
     () => `requests.get(url, auth=("etl", "${note(password(random, 16, ""))}"))`,
     () => `the password is ${note(password(random, 16, ""))} now`,
+    ...FORMS.map((form) => () => form.replaceAll("§", note(password(random, 16, "")))),
+    () => `\x1b[32mINFO\x1b[0m \x1b[1msshpass -p ${note(password(random, 16, ""))} ssh h\x1b[0m`,
+    () => `GET https://example.com/q?sql=${encodeURIComponent(`SET PASSWORD = "${note(password(random, 16, ""))}"`)}`,
+    () =>
+      `Traceback (most recent call last):\n  File "/srv/f.py", line 3, in f\n    raise ValueError(x)\nValueError: the password for etl is ${note(password(random, 16, ""))}`,
     () => {
       const pem = privateKey(random, "RSA PRIVATE KEY", 3);
       for (const line of pem.split("\n").filter((one) => !one.startsWith("-"))) note(line);
@@ -162,7 +170,7 @@ function fill(fake: FakePrefect, plant: Planter): { flowRun: string; deployment:
     }),
     anArtifact({ key: "table", type: "table", data: JSON.stringify([nested(plant)]), flow_run_id: run.id }),
   );
-  workspace.variables.push(aVariable({ name: "v", value: plant.secretValue(), tags: [plant.text()] }));
+  workspace.variables.push(aVariable({ name: `v ${plant.text()}`, value: plant.secretValue(), tags: [plant.text()] }));
   const messages = [
     ...Array.from({ length: plant.kinds }, () => plant.text()),
     ...Array.from({ length: 3 }, () => {
@@ -180,14 +188,17 @@ function fill(fake: FakePrefect, plant: Planter): { flowRun: string; deployment:
   );
   const custom = Array.from({ length: plant.kinds }, (_, n) =>
     anEvent({
+      event: n % 5 === 0 ? `shop ${plant.text()}` : "shop.order.placed",
       occurred: time(3 + n / 100),
       received: time(3 + n / 100),
       resource: {
-        "prefect.resource.id": `shop.order.${n}`,
+        "prefect.resource.id": `shop.order.${n} ${plant.text()}`,
         "prefect.resource.name": `order ${plant.text()}`,
         [`label ${plant.text()}`]: plant.text(),
       },
-      related: [{ "prefect.resource.id": "shop.x", "prefect.resource.role": "tag", note: plant.text() }],
+      related: [
+        { "prefect.resource.id": `shop.x ${plant.text()}`, "prefect.resource.role": "tag", note: plant.text() },
+      ],
       payload: { text: plant.text(), ...(n % 7 === 0 ? nested(plant) : {}) },
     }),
   );
@@ -195,7 +206,7 @@ function fill(fake: FakePrefect, plant: Planter): { flowRun: string; deployment:
     event: "prefect.block-document.created",
     occurred: time(5),
     received: time(5),
-    payload: { name: "b", data: { access: { token: plant.secretValue() }, note: plant.text() } },
+    payload: { name: `block ${plant.text()}`, data: { access: { token: plant.secretValue() }, note: plant.text() } },
   });
   const states = [
     aFlowRunEvent(run, { occurred: time(20), received: time(20) }),
