@@ -11,7 +11,7 @@ import { anId } from "../../support/builders.ts";
 import { callWith } from "../../support/call-tool.ts";
 import { CLOUD, openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
 import { faultsOfOwnLine, faultsOfStructured, faultsOfText } from "./answer-grammar.ts";
-import { HOSTILE, hostile, MARK } from "./hostile-texts.ts";
+import { fieldsOfTags, HOSTILE, hostile, MARK, TAG, tagOf } from "./hostile-texts.ts";
 import { fillPrefect, fillRecord, type HostileObjects, hostileObjects } from "./hostile-workspace.ts";
 
 let objects: HostileObjects;
@@ -47,10 +47,16 @@ function jumping(query: QueryContext): QueryContext {
   return { ...query, clock };
 }
 
+/** Tags of fields that a text of an answer has shown, and those that only its structured content has. */
+const inTexts = new Set<string>();
+const inStructured = new Set<string>();
+
 async function faultsOf(query: QueryContext, tool: ToolDefinition, args: unknown, isCloud = false): Promise<string[]> {
   const messages: string[] = [];
   const progress = (_done: number, _total: number | null, message: string) => void messages.push(message);
   const result: CallResult = await callWith(jumping(query), tool, args, { progress, isCloud });
+  for (const { text } of result.content) for (const [tag] of text.matchAll(TAG)) inTexts.add(tag);
+  for (const [tag] of JSON.stringify(result.structuredContent ?? null).matchAll(TAG)) inStructured.add(tag);
   return [
     ...result.content.flatMap((block) => faultsOfText(block.text)),
     ...faultsOfStructured(result.structuredContent, result.isError === true),
@@ -100,34 +106,60 @@ function argumentSchemas(tool: ToolDefinition): Record<string, Schema> {
 function argumentsOf(tool: ToolDefinition): Record<string, unknown>[] {
   const properties = argumentSchemas(tool);
   const { required = [] } = toolListing(tool).inputSchema as { required?: readonly string[] };
-  const bases = NEEDED[tool.name] ?? [{}];
-  const needed = Object.fromEntries(required.map((name) => [name, candidates(name, properties[name] ?? {})[0]]));
+  const bases = needed()[tool.name] ?? [{}];
+  const least = Object.fromEntries(required.map((name) => [name, candidates(name, properties[name] ?? {})[0]]));
   const single = Object.entries(properties).flatMap(([name, schema]) =>
-    candidates(name, schema).flatMap((value) => bases.map((base) => ({ ...needed, ...base, [name]: value }))),
+    candidates(name, schema).flatMap((value) => bases.map((base) => ({ ...least, ...base, [name]: value }))),
   );
-  return [{}, needed, ...bases, ...single, { ...needed, [hostile()]: hostile() }, { ...needed, cursor: hostile() }];
+  return [{}, least, ...bases, ...single, { ...least, [hostile()]: hostile() }, { ...least, cursor: hostile() }];
 }
 
-/** Arguments without which a tool says only that something is missing. */
+/** Arguments without which a tool says only that something is missing, or does not show some field. */
 const RUN = anId(1_000);
-const NEEDED: Readonly<Record<string, readonly Record<string, unknown>[]>> = {
+const needed = (): Readonly<Record<string, readonly Record<string, unknown>[]>> => ({
   get_timeline: [{ flow_run: RUN }],
   wait_for: [
     { flow_run: RUN, timeout: "1s" },
     { event_type_prefix: "n", timeout: "1s" },
   ],
-  search: [{ query: MARK }],
+  read_events: [{}, { event_type_prefix: "n", detail: "full" }],
+  search: [
+    { query: MARK },
+    { query: `*${tagOf("variable.tags")}*` },
+    { query: `*${tagOf("variable.tags (changed)")}*` },
+  ],
   aggregate_events: [{ by: "event" }, { by: "resource" }],
-};
+});
+
+const asked = new Map<ToolDefinition, Promise<string[]>>();
+/** The faults of a tool's answers to all arguments, which are asked for once. */
+function faultsOfTool(tool: ToolDefinition): Promise<string[]> {
+  const faults = asked.get(tool) ?? askAll(tool);
+  asked.set(tool, faults);
+  return faults;
+}
+
+async function askAll(tool: ToolDefinition): Promise<string[]> {
+  const faults: string[] = [];
+  for (const args of argumentsOf(tool)) {
+    faults.push(...(await faultsOf(recorded.query, tool, args)));
+    faults.push(...(await faultsOf(live.query, tool, args)));
+  }
+  return [...new Set(faults)];
+}
 
 describe("with a hostile text in every field, foreign text is a value and nothing else", () => {
   test.each(allTools.map((tool) => [tool.name, tool] as const))("%s", async (_, tool) => {
-    const faults: string[] = [];
-    for (const args of argumentsOf(tool)) {
-      faults.push(...(await faultsOf(recorded.query, tool, args)));
-      faults.push(...(await faultsOf(live.query, tool, args)));
-    }
-    expect([...new Set(faults)].slice(0, 8)).toEqual([]);
+    expect((await faultsOfTool(tool)).slice(0, 8)).toEqual([]);
+  });
+
+  test("and each of these fields is shown by the text of some answer", async () => {
+    for (const tool of allTools) await faultsOfTool(tool);
+    const hidden = [...fieldsOfTags].filter(([tag]) => !inTexts.has(tag));
+    // Where only its structured content shows a field, quotes and line ends of the text would not be tested.
+    const named = hidden.map(([tag, field]) => (inStructured.has(tag) ? `${field} (structured)` : field));
+    // `src/prefect/objects.ts` drops it, because it may be a secret.
+    expect(named).toEqual(["variable.value"]);
   });
 });
 
@@ -150,7 +182,7 @@ const refusals = (text: string) => [
 describe("with a hostile text in every refusal of Prefect", () => {
   test.each(allTools.map((tool, turn) => [tool.name, tool, turn] as const))("%s", async (name, tool, turn) => {
     const faults: string[] = [];
-    const [args = {}] = NEEDED[name] ?? [];
+    const [args = {}] = needed()[name] ?? [];
     // Three kinds of refusal for each tool, so that all kinds are met by some.
     const kinds = HOSTILE.flatMap((text, n) => refusals(text)[n] ?? []).concat(refusals(hostile()).slice(-1));
     for (const refusal of [0, 1, 2].flatMap((n) => kinds[(3 * turn + n) % kinds.length] ?? [])) {

@@ -20,25 +20,56 @@ export const HOSTILE: readonly string[] = [
 ];
 
 let turn = 0;
-/** Each of them by turns. */
+/** The next of them. */
 export function hostile(): string {
   turn += 1;
   return HOSTILE[turn % HOSTILE.length] ?? "";
 }
 
+/** The poisoned fields by their tags. A tag stands at the beginning of each text of its field, where nothing is cut. */
+export const fieldsOfTags = new Map<string, string>();
+const tagsOfFields = new Map<string, string>();
+export const TAG = /q\d{3}q/g;
+
+/** The text as the value of a field such as `flow_run.created_by.display_value`: with the tag of the field. */
+export function tagged(field: string, text: string): string {
+  const tag = tagsOfFields.get(field) ?? `q${100 + tagsOfFields.size}q`;
+  tagsOfFields.set(field, tag);
+  fieldsOfTags.set(tag, field);
+  return `n${tag}${text.slice(1)}`;
+}
+
+export function tagOf(field: string): string {
+  const tag = tagsOfFields.get(field);
+  if (tag === undefined) throw new Error(`${field} has no hostile text`);
+  return tag;
+}
+
+/** A hostile text for a field. */
+export function hostileFor(field: string): string {
+  return tagged(field, hostile());
+}
+
 /** Fields whose values decide which code runs; the others may hold anything. */
 const KEPT_FIELDS = /^(id|state_type|type|posture|status|.*_id|level)$/;
 const KEPT_TEXT = /^[0-9a-f]{8}-[0-9a-f-]{27}$|^\d{4}-\d\d-\d\dT|^prefect\.[a-z.-]+[A-Z]?\w*$/;
+/** Objects with keys that users choose. */
+const OPEN = /^(labels|parameters|payload|job_variables|state_details|resource|related|base_job_template|metadata_)$/;
 
-/** The object with a hostile text in every field that holds a text, and hostile keys in objects without a fixed form. */
-export function poisoned<T>(object: T): T {
-  const walk = (value: unknown, key: string): unknown => {
-    if (typeof value === "string") return KEPT_FIELDS.test(key) || KEPT_TEXT.test(value) ? value : hostile();
-    if (Array.isArray(value)) return value.map((one) => walk(one, key));
+/**
+ * The object with a hostile text in every field that holds a text, and hostile keys in objects without a fixed form. Fields are named after
+ * `kind`, with one name for all elements of a list.
+ */
+export function poisoned<T>(kind: string, object: T): T {
+  const walk = (value: unknown, key: string, field: string): unknown => {
+    if (typeof value === "string") return KEPT_FIELDS.test(key) || KEPT_TEXT.test(value) ? value : hostileFor(field);
+    if (Array.isArray(value)) return value.map((one) => walk(one, key, field));
     if (typeof value !== "object" || value === null) return value;
-    const entries = Object.entries(value).map(([name, member]) => [name, walk(member, name)] as const);
-    const isOpen = /^(labels|parameters|payload|job_variables|state_details)$/.test(key);
-    return Object.fromEntries(isOpen ? [...entries, [hostile(), hostile()]] : entries);
+    const entries = Object.entries(value).map(
+      ([name, member]) => [name, walk(member, name, `${field}.${name}`)] as const,
+    );
+    if (OPEN.test(key)) entries.push([hostileFor(`${field}.{key}`), hostileFor(`${field}.{value}`)]);
+    return Object.fromEntries(entries);
   };
-  return walk(object, "") as T;
+  return walk(object, "", kind) as T;
 }

@@ -22,7 +22,7 @@ import {
 } from "../../support/builders.ts";
 import type { FakeWorkspace } from "../../support/fake-prefect/workspace.ts";
 import type { ToolHarness } from "../../support/tool-harness.ts";
-import { HOSTILE, hostile, poisoned } from "./hostile-texts.ts";
+import { HOSTILE, hostileFor, poisoned, tagged } from "./hostile-texts.ts";
 
 const STATES = [
   ["FAILED", "Failed"],
@@ -42,73 +42,153 @@ const STATES = [
 const TRACEBACK = (text: string) =>
   `Encountered an exception during execution:\nTraceback (most recent call last):\n  File "/srv/${text}.py", line 3, in ${text}\n    raise ValueError(x)\nValueError: ${text}`;
 
+/** A hostile name of each kind, which other objects refer to. */
+const namesFor = (field: string) => HOSTILE.map((text) => tagged(field, text));
+
 export function hostileObjects() {
-  const flows = HOSTILE.map((name, n) => ({ ...poisoned(aFlow({ id: anId(100 + n), tags: ["t"] })), name }));
-  const pools = HOSTILE.map((name, n) => ({
+  const flows = namesFor("flow.name").map((name, n) => ({
+    ...poisoned("flow", aFlow({ id: anId(100 + n), tags: ["t"] })),
+    name,
+  }));
+  const pools = namesFor("work_pool.name").map((name, n) => ({
     ...poisoned(
-      aWorkPool({ id: anId(200 + n), description: "d", concurrency_limit: n % 2 ? 1 : null, active_slots: 1 }),
+      "work_pool",
+      aWorkPool({
+        id: anId(200 + n),
+        description: "d",
+        concurrency_limit: n % 2 ? 1 : null,
+        active_slots: 1,
+        base_job_template: { job_configuration: { command: "c" }, variables: { properties: { a: { default: "b" } } } },
+      }),
     ),
     name,
     is_paused: n % 3 === 0,
-    type: n % 4 === 0 ? hostile() : "process",
+    type: n % 4 === 0 ? hostileFor("work_pool.type") : "process",
+    status: n % 5 === 4 ? hostileFor("work_pool.status") : "READY",
   }));
   const queues = pools.map((pool, n) => ({
-    ...poisoned(aWorkQueue({ id: anId(300 + n), work_pool_id: pool.id, is_paused: n % 3 === 1 })),
-    work_pool_name: pool.name,
-  }));
-  const deployments = HOSTILE.map((name, n) => ({
     ...poisoned(
-      aDeployment({ id: anId(400 + n), version: "v", description: "d", tags: ["t"], parameters: { a: "b" } }),
+      "work_queue",
+      aWorkQueue({
+        id: anId(300 + n),
+        work_pool_id: pool.id,
+        is_paused: n % 3 === 1,
+        concurrency_limit: n % 2 ? (n % 3 === 2 ? 0 : 1) : null,
+      }),
+    ),
+    ...(n % 3 === 2 ? {} : { work_pool_name: pool.name }),
+    status: n % 5 === 4 ? hostileFor("work_queue.status") : "READY",
+  }));
+  const deployments = namesFor("deployment.name").map((name, n) => ({
+    ...poisoned(
+      "deployment",
+      aDeployment({
+        id: anId(400 + n),
+        version: "v",
+        description: "d",
+        tags: ["t"],
+        parameters: { a: "b" },
+        job_variables: { image: "i" },
+        pull_steps: [{ step: { directory: "d" } }],
+        concurrency_options: { collision_strategy: "c" },
+        global_concurrency_limit: aConcurrencyLimit({ limit: 1, active_slots: 1 }),
+        parameter_openapi_schema: {
+          title: "t",
+          properties: { a: { title: "t", type: "string", default: "d", description: "d" } },
+          required: ["a"],
+        },
+        schedules: [
+          {
+            id: anId(450 + n),
+            schedule: { cron: "0 * * * *", timezone: "UTC" },
+            active: n % 2 === 0,
+            slug: "s",
+            parameters: { a: "b" },
+          },
+          { id: anId(470 + n), schedule: { rrule: "FREQ=DAILY", timezone: "UTC" }, active: true },
+        ],
+      }),
     ),
     name,
     flow_id: flows[n]?.id ?? "",
     paused: n % 3 === 0,
     work_pool_name: n % 4 === 3 ? null : (pools[n]?.name ?? null),
+    status: n % 5 === 4 ? hostileFor("deployment.status") : "READY",
   }));
-  const runs = HOSTILE.flatMap((name, n) =>
+  const runNames = namesFor("flow_run.name");
+  const runs = runNames.flatMap((name, n) =>
     STATES.map(([type, state], m) => {
       const id = anId(1_000 + n * 20 + m);
-      const details = type === "PAUSED" ? { pause_key: hostile(), run_input_keyset: { [hostile()]: hostile() } } : {};
+      const details = type === "PAUSED" ? { pause_key: "k", run_input_keyset: { response: "r" } } : {};
+      const poison = poisoned(
+        "flow_run",
+        aFlowRun({
+          id,
+          tags: ["t"],
+          parameters: { a: "b" },
+          job_variables: { image: "i" },
+          deployment_version: "v",
+          flow_version: "v",
+          idempotency_key: "k",
+          infrastructure_pid: "p",
+          created_by: { id: anId(), type: "DEPLOYMENT", display_value: "d" },
+          work_pool_name: "p",
+          work_queue_name: "q",
+          empirical_policy: { retry_type: "in_process" },
+          state: aState({ type, name: state, message: "m", state_details: details, timestamp: at(100 + n) }),
+        }),
+      );
       return {
-        ...poisoned(aFlowRun({ id, tags: ["t"], parameters: { a: "b" }, deployment_version: "v" })),
+        ...poison,
         name: m === 0 ? name : `${name} ${state}`,
         flow_id: flows[n]?.id ?? "",
         deployment_id: deployments[n]?.id ?? null,
-        work_pool_name: pools[n]?.name ?? null,
-        work_queue_name: queues[n]?.name ?? null,
+        work_pool_name: n % 5 === 4 ? (poison.work_pool_name ?? null) : (pools[n]?.name ?? null),
+        work_queue_name: n % 5 === 4 ? (poison.work_queue_name ?? null) : (queues[n]?.name ?? null),
         state_type: type,
         // A few states have names that a flow has made up.
-        state_name: m === 0 && n % 2 === 0 ? hostile() : state,
-        state: aState({ type, name: state, message: hostile(), state_details: details, timestamp: at(100 + n) }),
+        ...(m === 0 && n % 2 === 0
+          ? { state_name: poison.state_name ?? null, state: poison.state ?? null }
+          : { state_name: state, state: poison.state ? { ...poison.state, name: state } : null }),
       };
     }),
   );
-  const tasks = runs.slice(0, 60).map((run, n) => ({
-    ...poisoned(aTaskRun({ id: anId(5_000 + n), flow_run_id: run.id, tags: ["t"] })),
-    state_type: n % 2 ? ("FAILED" as const) : ("PENDING" as const),
-    state: aState({ type: n % 2 ? "FAILED" : "PENDING", message: hostile() }),
-  }));
+  const tasks = runs.slice(0, 60).map((run, n) => {
+    const type = n % 2 ? ("FAILED" as const) : ("PENDING" as const);
+    const poison = poisoned(
+      "task_run",
+      aTaskRun({
+        id: anId(5_000 + n),
+        flow_run_id: run.id,
+        tags: ["t"],
+        cache_key: "c",
+        task_inputs: { a: [{ input_type: "parameter", name: "a" }] },
+        state: aState({ type, message: "m" }),
+      }),
+    );
+    return { ...poison, state_type: type };
+  });
   const logs = runs.slice(0, 60).flatMap((run, n) => [
-    poisoned(aLog({ id: anId(6_000 + 2 * n), flow_run_id: run.id, level: 40, timestamp: at(50) })),
+    poisoned("log", aLog({ id: anId(6_000 + 2 * n), flow_run_id: run.id, level: 40, timestamp: at(50) })),
     {
       ...aLog({ id: anId(6_001 + 2 * n), flow_run_id: run.id, level: 40 }),
-      message: TRACEBACK(hostile()),
-      name: hostile(),
+      message: TRACEBACK(hostileFor("log.traceback")),
+      name: hostileFor("log.name"),
     },
   ]);
   const events = [
-    ...runs.map((run) => poisoned(aFlowRunEvent(run, { id: anId() }))),
-    ...HOSTILE.map((text, n) =>
-      poisoned(
+    ...runs.map((run) => poisoned("state_event", aFlowRunEvent(run, { id: anId() }))),
+    ...HOSTILE.map((text, n) => ({
+      ...poisoned(
+        "event",
         anEvent({
           id: anId(7_000 + n),
-          event: text,
-          resource: { "prefect.resource.id": `shop.${text}`, "prefect.resource.name": text, [text]: text },
-          payload: { [text]: text },
-          related: [{ "prefect.resource.id": "prefect.flow-run.x", "prefect.resource.role": text }],
+          payload: { a: "b", deep: { a: ["b"] } },
+          related: [{ "prefect.resource.id": "prefect.flow-run.x", "prefect.resource.role": "r", label: "l" }],
         }),
       ),
-    ),
+      event: tagged("event.event", text),
+    })),
   ];
   return {
     flows,
@@ -119,34 +199,47 @@ export function hostileObjects() {
     tasks,
     logs,
     events,
-    workers: pools.map((pool, n) => ({ ...poisoned(aWorker({ id: anId(800 + n), work_pool_id: pool.id })) })),
-    limits: HOSTILE.map((name, n) => ({
+    workers: pools.map((pool, n) => ({
+      ...poisoned("worker", aWorker({ id: anId(800 + n), work_pool_id: pool.id })),
+      status: n % 5 === 4 ? hostileFor("worker.status") : "ONLINE",
+    })),
+    limits: namesFor("concurrency_limit.name").map((name, n) => ({
       ...aConcurrencyLimit({ id: anId(900 + n), limit: 1, active_slots: 1 }),
       name: n === 0 ? `tag:${name}` : name,
     })),
-    automations: HOSTILE.map((name, n) => ({
-      ...poisoned(
+    automations: HOSTILE.map((_, n) =>
+      poisoned(
+        "automation",
         anAutomation({
           id: anId(850 + n),
           description: "d",
+          tags: ["t"],
+          enabled: n % 3 !== 0,
           trigger: {
             type: "event",
+            match: { "prefect.resource.id": "x" },
+            for_each: ["f"],
             expect: ["a"],
             posture: n % 2 ? "Proactive" : "Reactive",
             threshold: 1,
             within: 10,
           },
+          actions: [
+            { type: "send-notification", subject: "s", body: "b" },
+            { type: "run-deployment", parameters: {} },
+          ],
+          actions_on_trigger: [{ type: "call-webhook", payload: "p" }],
+          actions_on_resolve: [{ type: "call-webhook", payload: "p" }],
         }),
       ),
-      name,
-      enabled: n % 3 !== 0,
+    ),
+    artifacts: HOSTILE.map((_, n) => ({
+      ...poisoned("artifact", anArtifact({ id: anId(950 + n), description: "d", metadata_: { a: "b" } })),
+      type: n % 3 === 0 ? hostileFor("artifact.type") : "markdown",
     })),
-    artifacts: HOSTILE.map((key, n) => ({ ...poisoned(anArtifact({ id: anId(950 + n), description: "d" })), key })),
-    variables: HOSTILE.map((name, n) => ({
-      ...aVariable({ id: anId(980 + n), tags: [hostile()] }),
-      name,
-      value: hostile() as Json,
-    })),
+    variables: HOSTILE.map((_, n) =>
+      poisoned("variable", aVariable({ id: anId(980 + n), tags: ["t"], value: "v" as Json })),
+    ),
   };
 }
 
@@ -185,9 +278,18 @@ export function fillRecord(harness: ToolHarness, objects: HostileObjects): void 
   harness.objects("variable", objects.variables);
   // Readings later than the first, so that changes and deletions are noticed.
   harness.nowUs += 60_000_000;
+  const changedTo = (field: string) => hostileFor(`${field} (changed)`);
   harness.objects(
     "deployment",
-    objects.deployments.slice(1).map((one) => ({ ...one, description: hostile() })),
+    objects.deployments.slice(1).map((one) => ({ ...one, description: changedTo("deployment.description") })),
+  );
+  harness.objects(
+    "work_queue",
+    objects.queues.map((one) => ({ ...one, description: changedTo("work_queue.description") })),
+  );
+  harness.objects(
+    "variable",
+    objects.variables.map((one) => ({ ...one, tags: [changedTo("variable.tags")] })),
   );
   for (const kind of ["event", "flow_run"]) harness.cover(kind, { fromUs: harness.nowUs - 2 * DAY_US });
   for (const run of objects.runs.slice(0, 30)) harness.cover("log", { scope: run.id, fromUs: 0 });
