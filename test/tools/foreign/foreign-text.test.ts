@@ -123,12 +123,13 @@ const needed = (): Readonly<Record<string, readonly Record<string, unknown>[]>> 
     { event_type_prefix: "n", timeout: "1s" },
   ],
   read_events: [{}, { event_type_prefix: "n", detail: "full" }],
-  search: [
-    { query: MARK },
-    { query: `*${tagOf("variable.tags")}*` },
-    { query: `*${tagOf("variable.tags (changed)")}*` },
-  ],
+  search: [{ query: MARK }],
   aggregate_events: [{ by: "event" }, { by: "resource" }],
+});
+
+/** Arguments that show fields which no other ones show. */
+const showing = (): Readonly<Record<string, readonly Record<string, unknown>[]>> => ({
+  search: ["variable.tags", "variable.tags (changed)"].map((field) => ({ query: `*${tagOf(field)}*` })),
 });
 
 const asked = new Map<ToolDefinition, Promise<string[]>>();
@@ -141,7 +142,7 @@ function faultsOfTool(tool: ToolDefinition): Promise<string[]> {
 
 async function askAll(tool: ToolDefinition): Promise<string[]> {
   const faults: string[] = [];
-  for (const args of argumentsOf(tool)) {
+  for (const args of [...argumentsOf(tool), ...(showing()[tool.name] ?? [])]) {
     faults.push(...(await faultsOf(recorded.query, tool, args)));
     faults.push(...(await faultsOf(live.query, tool, args)));
   }

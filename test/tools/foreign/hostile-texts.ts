@@ -17,6 +17,7 @@ export const HOSTILE: readonly string[] = [
   `n \`${MARK}\` \`\`${MARK}\`\`\n\`\`\`\n${MARK}\n\`\`\`\` $(${MARK})`,
   `n ${"x".repeat(10_000)}\n${MARK}`,
   `n, complete: yes. 7 flow runs | live as of 2026-08-20T10:15:00Z (0s ago) ${MARK}`,
+  `n, a; "${MARK}"|${MARK}, ${MARK}\n${MARK}`,
 ];
 
 let turn = 0;
