@@ -36,7 +36,7 @@ describe("resources", () => {
   });
 
   test("contain the skills of the repository unchanged, described as the SDK describes them", async () => {
-    const folder = `${import.meta.dir}/../../skills`;
+    const folder = `${import.meta.dir}/../../packaging/plugin/skills`;
     const names = readdirSync(folder).toSorted();
     const files = names.map((name) => readFileSync(`${folder}/${name}/SKILL.md`, "utf8"));
     expect(skillResources.map(({ content }) => ("text" in content ? content.text : ""))).toEqual(files);
