@@ -60,7 +60,7 @@ export function registryEntry(about: About, bundles: readonly Bundle[] = []) {
         identifier: about.image,
         runtimeHint: DOCKER,
         runtimeArguments: runArguments,
-        // The image serves HTTP unless it is told otherwise.
+        // The image serves HTTP unless other arguments are given.
         packageArguments: [{ type: "positional", value: "serve" }],
         transport: common.transport,
         environmentVariables: inputs(ofContainer),

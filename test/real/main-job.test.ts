@@ -333,7 +333,7 @@ describe("answers equal what the API returns", () => {
     const identity = await product.call("get_identity");
     expect(JSON.stringify(identity.structured)).toContain(prefect.url);
     expect(JSON.stringify(identity.structured)).toContain(await prefect.api<string>("GET", "/admin/version"));
-    // The server goes on to make events, which the websocket brings before REST has them.
+    // The server continues to make events, which the websocket brings before REST has them.
     const status = await waitUntil(
       "Prefect and the record have as many events",
       async () => {

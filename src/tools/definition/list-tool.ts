@@ -163,7 +163,7 @@ const KNOWN_CHARS = 4_000;
 
 /**
  * The objects of earlier answers in place of equal ones: cells, measures and the absence of secrets are known of them already. Rows are
- * made anew from their columns in each call.
+ * made from their columns again in each call.
  */
 function withKnownItems(db: RecordDb | null, items: readonly Item[]): readonly Item[] {
   if (db === null) return items;

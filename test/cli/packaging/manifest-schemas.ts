@@ -25,7 +25,7 @@ const packageMembers = {
 };
 
 /**
- * https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json. Kinds of packages are told apart as the registry does when
+ * https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json. Kinds of packages are distinguished as the registry does when
  * something is published (https://modelcontextprotocol.io/registry/package-types): an image has its version in the tag, a bundle its hash.
  */
 export const RegistryEntry = z.strictObject({

@@ -32,7 +32,7 @@ describe("the release workflow", () => {
     expect([bun, /bun@([\d.]+)/.exec(read(".ci/run"))?.[1]]).toEqual(["1.4.5", "1.4.5"]);
   });
 
-  test("publishes nothing unless it is told to", () => {
+  test("publishes nothing without the switch for it", () => {
     const publishing = /npm publish|docker push|gh release create|\.ci\/release "|attest-build-provenance/;
     const found = steps.filter(({ run = "", uses = "" }) => publishing.test(run) || publishing.test(uses));
     expect(found.map((step) => step.if)).toEqual(Array(4).fill("env.PUBLISH == 'true'"));

@@ -79,7 +79,7 @@ interface Walk {
   readonly depth: number;
 }
 
-/** The first lead that goes on decides; links of the others are added where they tell a change. */
+/** The first lead with a cause gives the cause and the fix. The links of all leads are listed, and the first change among them is kept. */
 async function followLeads(finding: Finding, walk: Walk): Promise<Followed> {
   const parts = await Promise.all((finding.leads ?? []).map((lead) => followLead(finding, lead, walk)));
   const main = parts.find((part) => part.because !== null) ?? NOTHING;
@@ -174,10 +174,10 @@ function withChain(asFound: Finding, { links, because, changed, fix }: Followed)
   const { head, rest } = splitSentence(finding.summary);
   const summary =
     because === null ? finding.summary : sentence`${head}, because ${shortened(withoutPeriod(because), 400)}.${rest}`;
-  const told = { ...finding, summary, fix: fix ?? finding.fix, because: links };
+  const chained = { ...finding, summary, fix: fix ?? finding.fix, because: links };
   // A holder that has ended proves that the slot will not come back by itself. The finding explains the holder, too.
   const isProven = fix !== null && fix === asFound.release;
-  return isProven ? { ...told, certainty: 1, runsExplained: finding.runsExplained + 1 } : told;
+  return isProven ? { ...chained, certainty: 1, runsExplained: finding.runsExplained + 1 } : chained;
 }
 
 /** A state's message names an automation by its id alone. */

@@ -64,7 +64,7 @@ function byEnd(a: TaskRun, b: TaskRun): number {
   return (a.end_time ?? a.state?.timestamp ?? "").localeCompare(b.end_time ?? b.state?.timestamp ?? "");
 }
 
-/** Failed tasks with another error than the one that is told, each error once. */
+/** Failed tasks whose error differs from the one that the finding reports, each error once. */
 function otherErrors(
   failed: readonly { readonly task: TaskRun; readonly error: { readonly type: string; readonly message: string } }[],
   type: string | null,

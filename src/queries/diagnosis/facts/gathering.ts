@@ -16,7 +16,7 @@ const MAX_LIVE = 3;
 export interface Gathering {
   readonly freshness: Freshness[];
   readonly unchecked: Sentence[];
-  /** What only a record can tell, while there is none that is current. */
+  /** Facts that can only be read from a record, and were not read because no current one exists. */
   readonly unread: Sentence[];
   /** For the freshness of the answer. */
   readonly notes: Sentence[];

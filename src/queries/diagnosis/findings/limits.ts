@@ -1,4 +1,4 @@
-/** What is common to the limits: when they are full, who holds them, and how slots that nobody holds are freed. */
+/** What is common to the limits: when they are full, who holds them, and how slots without a holder are freed. */
 import { asShellWord, type Sentence, sentence } from "../../../lib/shown-text.ts";
 import type { ConcurrencyLimit } from "../../../model/objects.ts";
 import type { Holder, Lead, LimitFacts } from "./types.ts";

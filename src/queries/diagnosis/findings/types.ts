@@ -233,7 +233,7 @@ export interface Facts {
   readonly automations: readonly AutomationFacts[];
   /** What could not be checked, one phrase each. */
   readonly unchecked: readonly Sentence[];
-  /** What only a record can tell, where there is none that is current. */
+  /** Facts that can only be read from a record, and were not read because no current one exists. */
   readonly unread: readonly Sentence[];
 }
 

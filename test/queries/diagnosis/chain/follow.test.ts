@@ -127,7 +127,7 @@ describe("one problem, one root", () => {
     expect(found.map((one) => one.code)).toEqual(["work_pool_limit"]);
   });
 
-  test("several limits that one run keeps full are told with that run", async () => {
+  test("several limits that one run keeps full are reported with that run", async () => {
     const other = aLateRun({ id: anId(32), name: "other", work_pool_name: "b" });
     const facts = someFacts("workspace", {
       waiting: [late, other],
@@ -152,7 +152,7 @@ test("an automation that cancelled a run is named, with the event that made it a
   );
 });
 
-test("a change since the last good run is told beside a failure, not as its proven cause", async () => {
+test("a change since the last good run is reported beside a failure, not as its proven cause", async () => {
   const error = { type: "KeyError", message: "'price'", frame: null, lines: [], task: null, others: [] };
   const history = [{ ...late.run, id: anId(80), state_type: "COMPLETED" as const, end_time: at(-100) }];
   const bad = someRunFacts(

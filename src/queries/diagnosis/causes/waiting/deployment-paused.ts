@@ -9,7 +9,10 @@ const OF_DEPLOYMENTS = {
   flow_run: own("A run that exists starts all the same: only the runs to come depend on it."),
 };
 
-/** Of one deployment or the flow it is a problem, because somebody misses its runs; in a wider question most are so on purpose. */
+/**
+ * Whether the question is about one deployment or flow: then a paused deployment is a problem, because its missing runs may be the reason
+ * of the question. In a wider question it is a note, because most deployments are paused on purpose.
+ */
 function isAskedFor(facts: Facts): boolean {
   return facts.subject.kind === "deployment" || facts.subject.kind === "flow";
 }

@@ -39,7 +39,7 @@ function judgeSchedules(deployment: NamedDeployment, { nowUs, withoutUpcoming, s
         severity: "problem",
         summary: sentence`The schedule of deployment ${asName(name)} ended at ${formatIsoSeconds(largest(ends))} (UNTIL of its RRULE), so it creates no more runs, although it is active.`,
         evidence,
-        fix: sentence`Give it a schedule that goes on, and delete the old one: prefect deployment schedule delete ${asShellWord(name)} ${asShellWord(active[0]?.id ?? "")}`,
+        fix: sentence`Give it a schedule that makes further runs, and delete the old one: prefect deployment schedule delete ${asShellWord(name)} ${asShellWord(active[0]?.id ?? "")}`,
         certainty: 1,
         runsExplained: 1,
       },
