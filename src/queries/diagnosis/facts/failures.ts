@@ -4,8 +4,7 @@ import { own } from "../../../lib/shown-text.ts";
 import { earliestOf, earliestUs, formatIsoUs, latestOf } from "../../../lib/time.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import type { FlowRun } from "../../../model/objects.ts";
-import { errorFingerprint } from "../../../model/runs/error-fingerprint.ts";
-import { parseStateMessage } from "../../../model/runs/traceback.ts";
+import { groupByRoot, type RunGroup } from "../../../model/runs/failure-groups.ts";
 import type { FilterSet } from "../../../store/filters/bodies.ts";
 import { findFlowRuns } from "../../../store/filters/find.ts";
 import { findFlowRunRow } from "../../../store/runs/flow-runs.ts";
@@ -23,13 +22,6 @@ import { readRunLog } from "./run-log.ts";
 const MAX_GROUPS = 20;
 /** Groups whose newest run is read in detail where Prefect has to be asked for it; the errors of the others are those of their states. */
 const MAX_DETAILED = 5;
-/** Shorter texts, such as the key of a KeyError, are equal by chance. */
-const MIN_SHARED_CHARS = 12;
-
-interface Group {
-  readonly runs: readonly NamedRun[];
-  readonly parents: readonly NamedRun[];
-}
 
 /** The largest groups first. */
 export async function groupFailures(
@@ -49,60 +41,6 @@ export async function groupFailures(
   );
 }
 
-/**
- * Runs with one error are one group. A run that failed because a subflow of it failed belongs to the group of that subflow, as one of
- * its parents. `parentOf`: id of the flow run that the run is a subflow of.
- */
-export function groupByRoot(failed: readonly NamedRun[], parentOf: (run: FlowRun) => string | null): Group[] {
-  const byId = new Map(failed.map((one) => [one.run.id, one]));
-  const roots = new Map<string, string>();
-  for (const child of failed) {
-    const parent = byId.get(parentOf(child.run) ?? "");
-    if (parent && failedBecauseOf(parent.run, child.run)) roots.set(parent.run.id, child.run.id);
-  }
-  const rootOf = (id: string): string => {
-    let root = id;
-    const seen = new Set<string>();
-    for (let next = roots.get(root); next !== undefined && !seen.has(next); next = roots.get(root)) {
-      seen.add(next);
-      root = next;
-    }
-    return root;
-  };
-  const groups = new Map<string, { runs: NamedRun[]; parents: NamedRun[] }>();
-  for (const one of failed) {
-    const root = byId.get(rootOf(one.run.id)) ?? one;
-    const key = groupKey(root.run);
-    const group = groups.get(key) ?? { runs: [], parents: [] };
-    groups.set(key, group);
-    (root === one ? group.runs : group.parents).push(one);
-  }
-  return [...groups.values()];
-}
-
-/** The parent's error reports that of the child, or is the same. */
-function failedBecauseOf(parent: FlowRun, child: FlowRun): boolean {
-  const error = parseStateMessage(parent.state?.message ?? "");
-  if (error === null) return true;
-  if (/^(FailedRun|CrashedRun|UnfinishedRun|MissingResult)$/.test(error.type)) return true;
-  const ofChild = parseStateMessage(child.state?.message ?? "");
-  return error.message.includes(child.name) || (ofChild !== null && ofChild.type === error.type);
-}
-
-/** Runs of several flows belong together when their errors have the same type and the same long text. */
-function groupKey(run: FlowRun): string {
-  const message = run.state?.message ?? "";
-  const isShared = (parseStateMessage(message)?.message.length ?? 0) >= MIN_SHARED_CHARS;
-  return isShared ? stateFingerprint(run) : `${run.flow_id}|${stateFingerprint(run)}`;
-}
-
-/** From the state alone: its type, and type and text of the error without numbers and ids that vary between runs. */
-export function stateFingerprint(run: FlowRun): string {
-  const message = run.state?.message ?? "";
-  const exception = parseStateMessage(message);
-  return `${run.state_type}|${errorFingerprint({ type: exception?.type ?? null, message: exception?.message ?? message, frame: null })}`;
-}
-
 interface GroupQuestion {
   readonly ended: EndedRunFacts;
   readonly window: TimeRange;
@@ -110,7 +48,11 @@ interface GroupQuestion {
   readonly isDetailed: boolean;
 }
 
-async function groupOf(ctx: QueryContext, { runs, parents }: Group, question: GroupQuestion): Promise<FailureGroup> {
+async function groupOf(
+  ctx: QueryContext,
+  { runs, parents }: RunGroup<NamedRun>,
+  question: GroupQuestion,
+): Promise<FailureGroup> {
   const { window } = question;
   const [first] = runs;
   const { newest, error } = first ? await readNewest(ctx, first, question) : { newest: null, error: null };

@@ -1,12 +1,12 @@
 /** The same error elsewhere: failures in the day before whose state reports the error of the run in question. */
 import { own } from "../../../lib/shown-text.ts";
 import { addUs, DAY_US, parseIsoUs } from "../../../lib/time.ts";
+import { stateFingerprint } from "../../../model/runs/failure-groups.ts";
 import type { QueryContext } from "../../source/context.ts";
 import { serverNowUs } from "../../source/server-time.ts";
 import { failedSubflows } from "../findings/failed-subflows.ts";
 import type { NamedRun, RunFacts } from "../findings/types.ts";
 import { readFailed } from "./ended-runs.ts";
-import { stateFingerprint } from "./failures.ts";
 import { attempt, type Gathering } from "./gathering.ts";
 import { readParentIds } from "./parent-ids.ts";
 
