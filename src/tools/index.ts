@@ -18,6 +18,7 @@ import { getWorkPoolsTool } from "./objects/get-work-pools.ts";
 import { diagnoseTool } from "./runs/diagnose.ts";
 import { getFlowRunLogsTool } from "./runs/get-flow-run-logs.ts";
 import { getFlowRunsTool } from "./runs/get-flow-runs.ts";
+import { getIncidentsTool } from "./runs/get-incidents.ts";
 import { getTaskRunsTool } from "./runs/get-task-runs.ts";
 import { getDashboardTool } from "./workspace/get-dashboard.ts";
 import { getIdentityTool } from "./workspace/get-identity.ts";
@@ -44,6 +45,7 @@ export const allTools: readonly ToolDefinition[] = [
   waitForTool,
   getRecordStatusTool,
   diagnoseTool,
+  getIncidentsTool,
   whatChangedTool,
   reviewRateLimitsTool,
   getArtifactsTool,

@@ -281,6 +281,7 @@ test("are in no file, no answer and no line of the log", async () => {
     ["get_timeline", { flow_run: flowRun }],
     ["aggregate_events", { ...since, group_by: "resource" }],
     ["what_changed", {}],
+    ["get_incidents", {}],
     ["diagnose", { flow_run: flowRun }],
     ["diagnose", { deployment }],
     ["get_record_status", {}],

@@ -86,6 +86,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     search: ["events", "names", "source"],
     history: ["events", "names", "runs", "source"],
     workspace: ["limits", "runs", "source"],
+    incidents: ["diagnosis/facts", "names", "source"],
     diagnosis: [
       "diagnosis/chain",
       "diagnosis/causes",

@@ -29,6 +29,7 @@ const DEFAULT_TOOLS = [
   "wait_for",
   "get_record_status",
   "diagnose",
+  "get_incidents",
   "what_changed",
 ];
 
