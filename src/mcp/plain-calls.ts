@@ -27,7 +27,7 @@ export interface PlainCall {
   readonly progressToken: RequestId | undefined;
 }
 
-const MODERN_REVISION = "2026-07-28";
+export const MODERN_REVISION = "2026-07-28";
 const RESERVED = "io.modelcontextprotocol/";
 const ENVELOPE_KEYS = [PROTOCOL_VERSION_META_KEY, CLIENT_INFO_META_KEY, CLIENT_CAPABILITIES_META_KEY] as const;
 
@@ -95,7 +95,7 @@ export function responseText(
   const failed = isError ? ',"isError":true' : "";
   const tail = server === null ? "" : `,"resultType":"complete"${_meta === undefined ? `,"_meta":{${stamp}}` : ""}`;
   const structured = JSON.stringify(structuredContent);
-  return `{"result":{${head}"content":[${texts}],"structuredContent":${structured}${failed}${tail}},"jsonrpc":"2.0","id":${JSON.stringify(id)}}\n`;
+  return `{"result":{${head}"content":[${texts}],"structuredContent":${structured}${failed}${tail}},"jsonrpc":"2.0","id":${JSON.stringify(id)}}`;
 }
 
 /** Ids of 2026 requests whose answer will show that their envelope is accepted. */
@@ -183,7 +183,7 @@ export class PlainCalls {
     if (this.running.get(id) === stop) this.running.delete(id);
     if (stop.signal.aborted) return;
     const text = responseText(id, result, this.era === "2026" ? serverJson(this.tenant.version) : null);
-    await this.options.write(text).catch(() => undefined);
+    await this.options.write(`${text}\n`).catch(() => undefined);
     this.options.settled(id);
   }
 
@@ -192,7 +192,8 @@ export class PlainCalls {
   }
 }
 
-function serverJson(version: string): string {
+/** JSON of `serverInfo`. */
+export function serverJson(version: string): string {
   return JSON.stringify(serverInfo(version));
 }
 

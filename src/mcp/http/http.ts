@@ -17,6 +17,7 @@ import { callerAuthOf, checkBind, isLoopbackBind, tlsOf } from "./bind.ts";
 import { type Caller, type CallerAuth, createCallerAuth } from "./caller-auth.ts";
 import { CallerLimits } from "./caller-limits.ts";
 import { createGuards, PREFLIGHT, type RequestGuards } from "./host-and-origin.ts";
+import { PlainRequests } from "./plain-requests.ts";
 import { challenge, METADATA_PATH, resourceMetadata } from "./protected-resource.ts";
 import { needsOf } from "./requests/inspect-message.ts";
 import { errorRefusal, idOf, refusal } from "./requests/refusals.ts";
@@ -41,7 +42,7 @@ export interface HttpOptions {
   readonly lookup: LookupHost;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Builds the MCP server of a tenant; tests pass fixtures. */
+  /** Builds the MCP server of a tenant, which then answers every request; tests pass fixtures. */
   readonly build?: (tenant: Tenant) => McpServer;
 }
 
@@ -95,7 +96,8 @@ class McpHttpServer implements HttpServer {
     this.tenants = this.createTenants();
     const { otlpEndpoint: endpoint } = settings;
     this.spans = endpoint ? createSpanExporter({ endpoint, service: "prefect-mcp-bun", clock, logger }) : null;
-    this.responder = new Responder({ clock, logger, metrics: this.metrics, spans: this.spans });
+    const plainRequests = options.build ? null : new PlainRequests();
+    this.responder = new Responder({ clock, logger, metrics: this.metrics, spans: this.spans, plainRequests });
     const tls = tlsOf(settings);
     this.server = Bun.serve({
       hostname: settings.host.replace(/^\[|\]$/g, ""),

@@ -8,6 +8,7 @@ import { own } from "../../lib/shown-text.ts";
 import { addMs } from "../../lib/time.ts";
 import { invalidParams } from "../request-params.ts";
 import type { Caller } from "./caller-auth.ts";
+import type { PlainRequests } from "./plain-requests.ts";
 import { type BodyHooks, boundedBody } from "./requests/bounded-body.ts";
 import { isInitialize, isListen } from "./requests/inspect-message.ts";
 import { idOf, refusal } from "./requests/refusals.ts";
@@ -28,6 +29,8 @@ export interface ResponderOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly spans: SpanExporter | null;
+  /** Null: the SDK answers every request. */
+  readonly plainRequests: PlainRequests | null;
 }
 
 export interface Answer {
@@ -140,6 +143,14 @@ export class Responder {
   }
 
   private async dispatch(host: TenantHost, request: Request, body: unknown, callerId: string): Promise<Response> {
+    const { plainRequests } = this.options;
+    if (request.headers.get("mcp-session-id") === null && plainRequests !== null) {
+      return plainRequests.respond(host, request, body, () => this.dispatchToSdk(host, request, body, callerId));
+    }
+    return this.dispatchToSdk(host, request, body, callerId);
+  }
+
+  private async dispatchToSdk(host: TenantHost, request: Request, body: unknown, callerId: string): Promise<Response> {
     const { clock } = this.options;
     const session = request.headers.get("mcp-session-id");
     if (session !== null && (body === undefined || (await isLegacyRequest(request, body)))) {

@@ -49,6 +49,8 @@ export class TenantHost {
   readonly label: string;
   readonly callerId: string;
   readonly handler: McpHttpHandler;
+  /** The tenant of the servers of `handler`. */
+  readonly tenant: Tenant;
   readonly sessions: HttpSessions;
   usedMs = NEVER_MS;
   /** Open streams of notifications. A tenant with one is in use. */
@@ -75,8 +77,8 @@ export class TenantHost {
     const onerror = (error: Error) => logger.debug("protocol", { tenant: label, error: error.message });
     // A server per request: it ends before the list of tools can change, and a listener would keep it in memory. Streams are
     // notified through the handler.
-    const perRequest = this.tenantWith(() => () => undefined);
-    this.handler = createMcpHandler(() => build(perRequest), {
+    this.tenant = this.tenantWith(() => () => undefined);
+    this.handler = createMcpHandler(() => build(this.tenant), {
       onerror,
       maxSubscriptions: options.maxSubscriptions,
       maxRequestBodySize: options.maxBodyBytes,
