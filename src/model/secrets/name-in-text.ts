@@ -8,7 +8,7 @@ function codesOf(word: string): string[] {
 
 /** One of these is in every name that `classOfName` knows, with what follows it. */
 export const NAME_LITERALS: readonly string[] =
-  "passw passphrase passcode kennwort pwd pswd psw psk _pass userpass dbpass sshpass mysqlpass pgpass storepass keypass ^pass= ^pass: ^pass\" ^pass' ^pass% _pw ^pw= ^pw: ^pw\" ^pw' senha wachtwoord haslo contrase motdepasse heslo salasana ^parola adgangskode passord losenord geslo lozinka ^clave ^mdp --pass psswd pasword passowrd passwrod ^pword mnemonic seed_phrase seed-phrase recovery_phrase secret token credential creds authorization cookie signature ^sig= ^sig% ^sig\" ^sig' ^sas= ^pat= _pat= _pat\" _pat' jwt key sessionid session_id session-id sessid _auth auth_str authstr"
+  "passw passphrase passcode kennwort pwd pswd psw psk _pass userpass dbpass sshpass mysqlpass pgpass storepass keypass ^pass= ^pass: ^pass\" ^pass' ^pass% _pw ^pw= ^pw: ^pw\" ^pw' senha wachtwoord haslo contrase motdepasse heslo salasana ^parola adgangskode passord losenord geslo lozinka ^clave ^mdp --pass psswd pasword passowrd passwrod ^pword mnemonic seed_phrase seed-phrase recovery_phrase secret token credential creds authorization cookie signature ^sig= ^sig% ^sig\" ^sig' ^sas= ^pat= _pat= _pat\" _pat' jwt key sessionid session_id session-id sessid _auth auth_str authstr requirepass masterauth remotepass"
     .split(" ")
     .concat(
       "identified by",

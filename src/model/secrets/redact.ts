@@ -19,7 +19,7 @@ import {
   isSiblingField,
   withEntries,
 } from "./secret-fields.ts";
-import { isCommandSecret } from "./statements/command-secrets.ts";
+import { replaceCommandItems } from "./statements/command-secrets.ts";
 import { createTextRedactor } from "./text-secrets.ts";
 import { NAMED_SECRET } from "./words/redaction-mark.ts";
 
@@ -124,12 +124,12 @@ class Redactor {
         copy[index] = item;
       }
     }
-    return copy ?? items;
+    return replaceCommandItems(copy ?? items);
   }
 
   private item(items: readonly unknown[], index: number, clean: unknown): unknown {
     if (typeof clean !== "string" || index === 0) return clean;
-    return isSecretArgument(items[index - 1], clean) || isCommandSecret(items, index) ? NAMED_SECRET : clean;
+    return isSecretArgument(items[index - 1], clean, items.length) ? NAMED_SECRET : clean;
   }
 
   private container(original: Container, depth: number): Container {
@@ -197,7 +197,8 @@ class Redactor {
   /** A copy in which names and texts are redacted, and the objects inside are still the same. */
   private shallowCopy(value: object): object {
     const text = (one: unknown) => (typeof one === "string" ? this.string(one) : one);
-    if (Array.isArray(value)) return value.map((item, index) => this.item(value, index, text(item)));
+    if (Array.isArray(value))
+      return replaceCommandItems(value.map((item, index) => this.item(value, index, text(item)))).slice();
     const source = (value as Container).payload === undefined ? (value as Container) : hidePayload(value as Container);
     const taken = new Map(Object.keys(source).map((name) => [name, 2]));
     const names = new Map<string, string>();

@@ -4,6 +4,7 @@ import { isSecretField } from "./named-values.ts";
 import { isBasicCredential, JWK_MEMBERS, JWK_SECRET } from "./statements/authorizations.ts";
 import { NAMED_SECRET, redactionMark } from "./words/redaction-mark.ts";
 import { classOfName, isSecretName } from "./words/secret-names.ts";
+import { isUnlikeWord, looksGenerated } from "./words/secret-values.ts";
 
 const VARIABLE_VALUE = redactionMark("variable-value");
 const BLOCK_SECRET = redactionMark("block-secret");
@@ -198,7 +199,12 @@ export function isSiblingField(name: string): boolean {
   return name === "value" || name === "Value" || name === "kty" || name === "kind";
 }
 
-/** The second of two arguments of a command is secret: `["--password", "…"]`. */
-export function isSecretArgument(option: unknown, value: string): boolean {
-  return typeof option === "string" && /^--?[A-Za-z]/.test(option) && isSecretField(option.replace(/^-+/, ""), value);
+/** The second of two arguments of a command, or of a pair, is secret: `["--password", "…"]`, `["password", "…"]`. */
+export function isSecretArgument(name: unknown, value: string, length: number): boolean {
+  if (typeof name !== "string" || name.length > 100) return false;
+  if (/^(?:--?|\/)[A-Za-z]/.test(name)) return isSecretField(name.replace(/^[-/]+/, ""), value);
+  const of = /^\/{0,2}[A-Za-z_][\w.:/@-]*$/.test(name) ? classOfName(name) : null;
+  return (
+    of !== null && isSecretField(name, value) && (looksGenerated(value) || (length === 2 && isUnlikeWord(value, of)))
+  );
 }

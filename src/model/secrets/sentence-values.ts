@@ -1,18 +1,34 @@
 /** Values in sentences, prompts, tables and calls, where no plain "=" or ":" directly follows the name of the secret. */
 import type { NameInText } from "./name-in-text.ts";
-import { hasSentenceWord, looksGenerated, looksRandom, type Value } from "./words/secret-values.ts";
+import { hasSentenceWord, isUnlikeWord, looksGenerated, looksRandom, type Value } from "./words/secret-values.ts";
 import { quotedValue, sticky, unquotedValue } from "./words/value-ends.ts";
 
-const NEXT_ITEM = /\\*["'`]\s{0,20},\s{0,20}(?=b?\\*["'`])/y;
+const BREAK = "(?:\\r?\\n|\\\\{1,8}n)";
+/** After the quote of an item: the next one, also as `argv[2]="…"`. */
+const NEXT_ITEM =
+  /\\*["'`]\s{0,20}(?:,|(?:(?<=\s)|\\{1,8}n\s{0,40})-\s|(?<=\s))(?:\\{1,8}n)?\s{0,40}(?:[a-z]{1,8}\[\d{1,3}\]\s?=\s?)?(?=[bu]?\\*["'`])/y;
+/** After an item without quotes: in a list of YAML, or separated by commas. */
+const NEXT_PLAIN_ITEM = new RegExp(
+  `(?:[ \\t]{0,20},[ \\t]{0,20}|[ \\t]{0,20}${BREAK}[ \\t]{0,80}-[ \\t]{1,8})(?!-)`,
+  "y",
+);
 
-/** The next of two items: `("password", "…")`, `["--password", "…"]`. */
+/** The next of two items: `("password", "…")`, `["--password", "…"]`, `"/password", "…"`, `["aws_secret_access_key", "…"]`. */
 export function nextItem(text: string, name: NameInText): Value | null {
-  const isQuoted = /["']/.test(text.charAt(name.start - 1));
+  const before = text.slice(Math.max(0, name.start - 16), name.start);
+  const isFlag = name.isFlag || /["']\/$/.test(before);
+  const isQuoted = /["']\/?$/.test(before);
   if (!isQuoted && !name.isFlag) return null;
-  const isPair = isQuoted && /\(\s{0,4}b?\\{0,8}["']$/.test(text.slice(Math.max(0, name.start - 16), name.start));
-  const gap = name.isFlag || isPair ? sticky(NEXT_ITEM, text, name.end) : null;
-  const item = gap && quotedValue(text, name.end + gap[0].length);
-  return item && (name.isFlag || /^\s{0,8}\)/.test(text.slice(item.next, item.next + 9))) ? item : null;
+  const gap = sticky(NEXT_ITEM, text, name.end);
+  if (!gap) {
+    const plain = name.isFlag && !isQuoted ? sticky(NEXT_PLAIN_ITEM, text, name.end) : null;
+    const at = name.end + (plain?.[0].length ?? 0);
+    return plain && (quotedValue(text, at) ?? unquotedValue(text, at, false));
+  }
+  const item = quotedValue(text, name.end + gap[0].length);
+  if (!item || isFlag) return item;
+  const isPair = /\(\s{0,4}b?\\{0,8}["']$/.test(before) && /^\s{0,8}\)/.test(text.slice(item.next, item.next + 9));
+  return isPair || looksGenerated(text.slice(item.from, item.to)) ? item : null;
 }
 
 /** In YAML, and in files of settings, the assignment is alone on its line. */
@@ -24,10 +40,7 @@ export function isAloneOnLine(text: string, name: NameInText, value: Value): boo
 
 function looksSecret(word: string, name: NameInText): boolean {
   // Without the sign that ends the sentence.
-  const content = word.replace(/(?<![.!?])[.!?]+$/, "");
-  const isPassword =
-    name.of === "password" && looksRandom(content, 8) && /\d/.test(content) && !/[/_.:-]/.test(content);
-  return isPassword || looksGenerated(content);
+  return isUnlikeWord(word.replace(/(?<![.!?])[.!?]+$/, ""), name.of);
 }
 
 const CALL = /\([ \t\n]{0,40}(?=[bru]?\\{0,8}["'])[ru]?/y;

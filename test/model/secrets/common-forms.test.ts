@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { createRedactor } from "../../../src/model/secrets/redact.ts";
 import { seededRandom } from "../../support/random.ts";
-import { CODE, COMMANDS, DEVICES, LANGUAGES, MARKUP, SENTENCES, SQL } from "./common-forms.ts";
+import { CODE, COMMANDS, DEVICES, LANGUAGES, LISTED_COMMANDS, MARKUP, SENTENCES, SQL } from "./common-forms.ts";
 import { password, randomText } from "./secret-samples.ts";
 
 const redact = createRedactor({ credentials: [] });
@@ -15,6 +15,7 @@ describe.each([
   ["XML or HTML", MARKUP],
   ["other languages", LANGUAGES],
   ["a command line", COMMANDS],
+  ["another command line", LISTED_COMMANDS],
   ["settings of a device", DEVICES],
 ])("a secret in %s", (_, forms) => {
   test.each(forms)("is replaced, and nothing else: %s", (form) => {

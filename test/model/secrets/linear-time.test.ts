@@ -93,6 +93,15 @@ const NEAR_MATCHES: readonly string[] = [
     "<<< a",
   ],
   ...[
+    '"curl","-u","a',
+    '"net","user",',
+    "- zip\n- -P\n- ",
+    "curl \\\n -u",
+    '"--password" ',
+    "--token\n - ",
+    "net,user,a,",
+  ],
+  ...[
     "snmp-server community ",
     "radius-server a key",
     "username a password 7 ",

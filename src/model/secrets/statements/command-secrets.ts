@@ -1,128 +1,8 @@
 /** Replaces passwords in command lines whose option has no telling name: `mysql -p…`, `sshpass -p …`, `redis-cli -a …`, `net user …`. */
+
 import { NAMED_SECRET } from "../words/redaction-mark.ts";
 import { isSecretValue, looksRandom } from "../words/secret-values.ts";
-
-/** How the password follows: as the next word, as the rest of the same word, or as either. */
-type Form = "next" | "attached" | "either";
-
-interface Program {
-  readonly names: readonly string[];
-  /** Words that must occur in the command, because the option has another meaning without them. */
-  readonly needs?: RegExp;
-  readonly option: RegExp;
-  readonly form: Form;
-  /** What precedes the password in its word: `user:`. */
-  readonly keep?: RegExp;
-  /** Ends the password. */
-  readonly until?: RegExp;
-  /** One of these is in every text with this command. Without it: one of the names. */
-  readonly literals?: readonly string[];
-}
-
-type Details = Pick<Program, "needs" | "keep" | "until" | "literals">;
-
-const program = (names: string, option: string, form: Form, details: Details = {}): Program => ({
-  names: names.split(" "),
-  option: new RegExp(`^(?:${option})`),
-  form,
-  ...details,
-});
-
-const USER = /^[^:\s/\\]{1,64}:/;
-const UPLOAD = /^(?:upload|publish)$/;
-
-const PROGRAMS: readonly Program[] = [
-  program("mysql mysqldump mysqladmin mysqlimport mariadb mariadb-dump mydumper myloader", "-p", "attached"),
-  program("sshpass", "-p", "either"),
-  program("docker podman nerdctl buildah skopeo crane helm oras oc az", "-p", "next", { needs: /^login$/ }),
-  program("az", "-p", "next", { needs: /^(?:sql|mysql|postgres)$/ }),
-  program("az", "--value", "next", { needs: /^secret$/ }),
-  program("aws", "--value", "next", { needs: /^SecureString$/, literals: ["securestring"] }),
-  program("gh", "--body|-b", "either", { needs: /^secret$/, literals: ["gh secret"] }),
-  program("redis-cli redis-benchmark", "-a", "next"),
-  program("mongo mongosh mongodump mongorestore mongoexport mongoimport", "-p", "next"),
-  program("beeline mysql hive isql impala-shell rabbitmqadmin ncftp ncftpput ncftpget", "-p", "next"),
-  program("cqlsh", "-p", "either"),
-  program("sqlcmd bcp osql isql tsql ipmitool", "-P", "either"),
-  program("mosquitto_pub mosquitto_sub mosquitto_rr", "-P", "next"),
-  program("hydra crackmapexec netexec nxc evil-winrm psexec", "-p", "next"),
-  program("ldapsearch ldapadd ldapmodify ldapdelete ldappasswd ldapwhoami", "-w", "either"),
-  program("kadmin kadmin.local", "-w|-pw", "next"),
-  program("plink pscp psftp putty nzsql", "-pw", "next"),
-  program("vsql", "-w", "next"),
-  program("p4", "-P", "next"),
-  program("sqlplus sqlldr exp imp expdp impdp rman", "[A-Za-z][\\w$#]{0,30}/", "attached", { until: /@/ }),
-  program("zip unzip", "-P", "next"),
-  program("7z 7za 7zr rar unrar", "-h?p", "attached"),
-  program("pdftotext pdftoppm pdfinfo pdfimages", "-[uo]pw", "next"),
-  program("smbclient rpcclient net smbget", "[^%\\s]{0,64}%", "attached", {
-    literals: ["smbclient", "rpcclient", "smbget", "^net "],
-  }),
-  program("openssl", "pass:", "attached"),
-  program("openssl", "-k", "next", { needs: /^enc$/ }),
-  program("ssh-keygen", "-[NP]", "next"),
-  program("kubectl oc", "--from-literal=[^=\\s]{1,128}=", "attached", { needs: /^secret$/ }),
-  program("cloud", "-k|--key", "either", { needs: /^login$/, literals: ["cloud login"] }),
-  program("doctl", "-t", "next", { needs: /^auth$/ }),
-  program("airflow", "-p", "next", { needs: /^users$/, literals: ["airflow users"] }),
-  program("twine poetry uv hatch flit", "-p", "next", { needs: UPLOAD, literals: ["twine", "publish"] }),
-  program("gem", "--key", "either", { needs: /^push$/, literals: ["gem push"] }),
-  program("dotnet nuget", "-k|-p", "next", { needs: /^(?:push|add)$/, literals: ["nuget"] }),
-  program("npm", "--auth", "next", { literals: ["--auth"] }),
-  program("xfreerdp rdesktop mstsc winrs", "[/-]p:", "attached"),
-  program("rdesktop", "-p", "next"),
-  program("schtasks", "/r?p", "next"),
-  program("usermod useradd", "-p", "next"),
-  program("snmpwalk snmpget snmpset snmpgetnext snmpbulkwalk snmpbulkget snmptrap", "-c|-A|-X", "either"),
-  program("swaks", "-ap", "next"),
-  program("sendemail", "-xp", "next"),
-  program("http https xh xhs ab", "-a|-A|--auth", "either", {
-    keep: USER,
-    literals: ["http -a", "https -a", "xh -a", "ab -a", "--auth"],
-  }),
-  program("etcdctl", "--user", "either", { keep: USER }),
-  program("jenkins-cli jenkins-cli.jar", "-auth", "next", { keep: USER }),
-  program("curl", "-E|--cert", "either", { keep: /^[^:\s]{2,128}:(?!\\)/ }),
-  program("lftp", "-u", "next", { keep: /^[^,\s]{1,64},/ }),
-];
-
-/** Words of a command: `*` is any word but an option, `!` the secret, `?` a secret that looks random. Options may follow the first word. */
-const POSITIONS: readonly (readonly string[])[] = [
-  "net user * ?",
-  "net user * ! /*",
-  "net use * ? /*",
-  "net use * * ? /*",
-  "net use * /* ?",
-  "rabbitmqctl add_user * !",
-  "rabbitmqctl change_password * !",
-  "rabbitmqctl authenticate_user * !",
-  "htpasswd * * !",
-  "htpasswd * ?",
-  "mosquitto_passwd * * !",
-  "vault login ?",
-  "cargo login ?",
-  "wandb login ?",
-  "ngrok authtoken ?",
-  "nuget setapikey ?",
-  "rclone obscure !",
-  "mc alias set * * * !",
-  "mc config host add * * * !",
-  "composer config * * ?",
-  "poetry config * ?",
-  "poetry config * * ?",
-  "wpa_passphrase * !",
-  "iwconfig * key ?",
-  "openssl passwd ?",
-  "ansible-vault encrypt_string !",
-  "smbclient * ?",
-  "db2 connect to * user * using !",
-].map((words) => words.split(" "));
-
-/** `htpasswd` takes a password only with an option that says so. */
-const NEEDS_OPTION: ReadonlyMap<string, RegExp> = new Map([
-  ["htpasswd", /^-[a-zA-Z]*b/],
-  ["mosquitto_passwd", /^-[a-zA-Z]*b/],
-]);
+import { NEEDS_OPTION, type PasswordCommand, POSITIONS, PROGRAMS } from "./password-commands.ts";
 
 function byName<T>(all: readonly T[], namesOf: (one: T) => readonly string[]): ReadonlyMap<string, readonly T[]> {
   return Map.groupBy(
@@ -146,32 +26,55 @@ const POSITIONS_BY_NAME = byName(POSITIONS, ([name = ""]) => [name]);
 /** The beginning of a long name is enough to find it. */
 const MAX_LITERAL = 8;
 
-/** One of these is in every text that `replaceCommandSecrets` changes. */
-export const COMMAND_LITERALS: readonly string[] = [
-  ...new Set([
-    ...PROGRAMS.flatMap(({ names, literals }) => literals ?? names.map(literalOf)),
-    ...POSITIONS.map(([name = "", next = ""]) =>
-      /^[*!?]/.test(next) ? literalOf(name) : literalOf(`${name} ${next}`),
-    ),
-  ]),
-];
-
 /** A short name could be the end of another word. */
 function literalOf(name: string): string {
   return name.length > 4 ? name.slice(0, MAX_LITERAL) : `^${name} `;
 }
 
-/** A word of a command line, or of a list of arguments in JSON or Python; 1: its quote, 2 or 3: its text. */
-const WORD = /[ \t]{0,20},?[ \t]{0,20}(?:(\\{0,8}["'])((?:(?!\1)[^\n]){0,400})\1|([^\s"'`;|&<>\]]{1,400}))/y;
+/** In a list of arguments, in JSON, in YAML or in a program. */
+function listLiterals(name: string): string[] {
+  return ['"', "'", "\\", "\n", ","].map((end) => `^${name}${end}`);
+}
+
+/** The names of which no literal is the beginning. */
+const SPACED_NAMES: readonly string[] = [
+  ...PROGRAMS.flatMap(({ names, literals }) => (literals ? names : names.filter((name) => name.length <= 4))),
+  ...POSITIONS.map(([name = ""]) => name),
+];
+
+/** One of these is in every text that `replaceCommandSecrets` changes. */
+export const COMMAND_LITERALS: readonly string[] = [
+  ...new Set([
+    ...PROGRAMS.flatMap(({ names, literals }) => literals ?? names.map(literalOf)),
+    ...POSITIONS.map(([name = "", next = ""]) =>
+      /^[*!?#]/.test(next) ? literalOf(name) : literalOf(`${name} ${next}`),
+    ),
+    ...SPACED_NAMES.flatMap(listLiterals),
+  ]),
+];
+
+const BREAK = "(?:\\r?\\n|\\\\{1,8}n)";
+/** Between two words: blanks, a comma, the next item of a list in YAML or JSON, a line that continues. */
+const GAP = `(?:[ \\t]{0,20},[ \\t]{0,20}(?:${BREAK}[ \\t]{0,80}|[[(](?=["'\\\\]))?|[ \\t]{0,20}${BREAK}[ \\t]{0,80}-[ \\t]{1,8}|[ \\t]{1,20}\\\\{1,8}(?:\\r?\\n|n)[ \\t]{0,80}|[ \\t]{0,20})`;
+/** A word of a command line, or of a list of arguments in JSON or Python; 1: what is before it, 2: its quote, 3 or 4: its text. */
+const WORD = new RegExp(
+  `(${GAP})(?:(\\\\{0,8}["'])((?:(?!\\2)[^\\n]){0,400})\\2|([^\\s"'\`;|&<>,\\]](?:[^\\s"'\`;|&<>\\]]{0,398}[^\\s"'\`;|&<>\\],])?))`,
+  "y",
+);
 const MAX_WORDS = 40;
 /** The words of a command end where another one begins. */
 const ANY_PROGRAM =
   /^(?:mysql|mariadb|sshpass|redis-cli|mongo|mongosh|beeline|hive|openssl|smbclient|docker|podman|kubectl|sqlcmd)$/;
-const START = /(?:^|[\s"'`/;|&(,[$])([a-z7][a-z0-9_.-]{1,23})(?=[\s"'\\])/gi;
+const START = /(?:^|[\s"'`/;|&(,[$])([a-z7][a-z0-9_.-]{1,23})(?=[\s"'\\,])/gi;
 
 interface Word {
+  /** Its place among the words after the name of the program. */
+  readonly index: number;
+  /** Where `text` begins: in the whole text, in a list of arguments in its item. */
   readonly from: number;
   readonly text: string;
+  /** Directly after the word before: `-p'…'`. */
+  readonly isGlued: boolean;
 }
 
 function wordsAfter(text: string, at: number): Word[] {
@@ -183,41 +86,59 @@ function wordsAfter(text: string, at: number): Word[] {
     WORD.lastIndex = next;
     const found = WORD.exec(text);
     if (!found) break;
-    const word = found[2] ?? found[3] ?? "";
-    const end = found.index + found[0].length;
-    if (words.length > 0 && found[1] === undefined && ANY_PROGRAM.test(word)) break;
-    words.push({ from: end - word.length - (found[1]?.length ?? 0), text: word });
+    const [whole, gap, quote, quoted, plain] = found;
+    const word = quoted ?? plain ?? "";
+    const end = found.index + whole.length;
+    if (words.length > 0 && quote === undefined && ANY_PROGRAM.test(word)) break;
+    const from = end - word.length - (quote?.length ?? 0);
+    words.push({ index: words.length, from, text: word, isGlued: gap === "" && words.length > 0 });
     next = end;
   }
   return words;
 }
 
-function partOf({ from, text }: Word, at: number): Word {
-  return { from: from + at, text: text.slice(at) };
+function partOf(word: Word, at: number): Word {
+  return { ...word, from: word.from + at, text: word.text.slice(at) };
 }
 
 /** Without what `keep` describes; null: the word has no such beginning. */
-function secretPart(one: Program, word: Word): Word | null {
+function secretPart(one: PasswordCommand, word: Word): Word | null {
   const end = one.until ? word.text.search(one.until) : -1;
   if (!one.keep) return end < 0 ? word : { ...word, text: word.text.slice(0, end) };
   const kept = one.keep.exec(word.text)?.[0];
   return kept === undefined ? null : partOf(word, kept.length);
 }
 
+/** The word that holds the secret of the option at this place; null: none does. */
+function secretOf(one: PasswordCommand, words: readonly Word[], at: number): Word | null {
+  const word = words[at] as Word;
+  const option = one.option.exec(word.text)?.[0];
+  if (option === undefined) return null;
+  const start = option.length + (word.text.charAt(option.length) === "=" ? 1 : 0);
+  if (start < word.text.length) return one.form === "next" ? null : partOf(word, start);
+  const next = words[at + 1];
+  const isNext = next?.isGlued || (one.form !== "attached" && next && !next.text.startsWith("-"));
+  return isNext ? (next ?? null) : null;
+}
+
 /** Where the secrets of the command are. */
-function* secretsOf(one: Program, words: readonly Word[]): Generator<Word> {
+function* secretsOf(one: PasswordCommand, words: readonly Word[]): Generator<Word> {
   if (one.needs && !words.some(({ text }) => one.needs?.test(text))) return;
-  for (const [at, word] of words.entries()) {
-    const option = one.option.exec(word.text)?.[0];
-    if (option === undefined) continue;
-    const start = option.length + (word.text.charAt(option.length) === "=" ? 1 : 0);
-    const next = words[at + 1];
-    const hasRest = start < word.text.length;
-    const isNext = !hasRest && one.form !== "attached" && next && !next.text.startsWith("-");
-    const found = hasRest && one.form !== "next" ? partOf(word, start) : isNext ? next : null;
-    const secret = found && secretPart(one, found);
+  for (const at of words.keys()) {
+    const found = secretOf(one, words, at);
+    const secret = found && !found.text.startsWith("[redacted:") && secretPart(one, found);
     if (secret) yield secret;
   }
+}
+
+/** The name of a setting that holds a secret. */
+const SECRET_SETTING = /auth|pass|pwd|token|secret|key/i;
+
+function isExpected(sign: string, word: string): boolean {
+  if (sign === "!" || sign === "*") return true;
+  if (sign === "?") return looksRandom(word, 6);
+  if (sign === "#") return SECRET_SETTING.test(word);
+  return sign === "/*" ? /^\/\w/.test(word) : word === sign;
 }
 
 /** The secret at its position; null: the words are others. */
@@ -232,9 +153,8 @@ function positionalSecret(pattern: readonly string[], words: readonly Word[]): W
   let secret: Word | null = null;
   for (const [at, sign] of expected.entries()) {
     const word = words[first + at];
-    if (!word || (sign !== "/*" && /^[-/](?!\/)/.test(word.text))) return null;
-    if (sign === "!" || (sign === "?" && looksRandom(word.text, 6))) secret = word;
-    else if (sign === "/*" ? !/^\/\w/.test(word.text) : sign !== "*" && word.text !== sign) return null;
+    if (!word || (sign !== "/*" && /^[-/](?!\/)/.test(word.text)) || !isExpected(sign, word.text)) return null;
+    if (sign === "!" || sign === "?") secret = word;
   }
   return secret;
 }
@@ -248,22 +168,28 @@ function isSecret(word: string): boolean {
   );
 }
 
+function isProgram(name: string): boolean {
+  return PROGRAMS_BY_NAME.has(name) || POSITIONS_BY_NAME.has(name);
+}
+
+/** The secrets of a command, in the order of its words. */
+function commandSecrets(name: string, words: readonly Word[]): Word[] {
+  const found = [
+    ...(PROGRAMS_BY_NAME.get(name) ?? []).flatMap((one) => [...secretsOf(one, words)]),
+    ...(POSITIONS_BY_NAME.get(name) ?? []).flatMap((pattern) => positionalSecret(pattern, words) ?? []),
+  ];
+  return found.filter(({ text }) => isSecret(text)).sort((a, b) => a.index - b.index || a.from - b.from);
+}
+
 export function replaceCommandSecrets(text: string): string {
   let result = "";
   let done = 0;
   for (const match of text.matchAll(START)) {
     const name = (match[1] ?? "").toLowerCase();
-    const programs = PROGRAMS_BY_NAME.get(name);
-    const positions = POSITIONS_BY_NAME.get(name);
     const at = match.index + match[0].length;
-    if ((!programs && !positions) || at < done) continue;
-    const words = wordsAfter(text, at);
-    const found = [
-      ...(programs ?? []).flatMap((one) => [...secretsOf(one, words)]),
-      ...(positions ?? []).flatMap((pattern) => positionalSecret(pattern, words) ?? []),
-    ];
-    for (const { from, text: secret } of found.sort((a, b) => a.from - b.from)) {
-      if (from < done || !isSecret(secret)) continue;
+    if (!isProgram(name) || at < done) continue;
+    for (const { from, text: secret } of commandSecrets(name, wordsAfter(text, at))) {
+      if (from < done) continue;
       result += text.slice(done, from) + NAMED_SECRET;
       done = from + secret.length;
     }
@@ -271,22 +197,24 @@ export function replaceCommandSecrets(text: string): string {
   return done === 0 ? text : result + text.slice(done);
 }
 
-/** Whether `args[index]` is the password of the command that the arguments begin with. */
-export function isCommandSecret(args: readonly unknown[], index: number): boolean {
-  const option = args[index - 1];
-  const word = args[index];
-  if (typeof option !== "string" || typeof word !== "string" || !/^(?:[-/][A-Za-z]{1,2}|--?[a-z]{3,8})$/.test(option))
-    return false;
-  const before = args.slice(0, Math.min(index, MAX_WORDS)).filter((one) => typeof one === "string");
-  const programs = before.flatMap((one) => PROGRAMS_BY_NAME.get(one.slice(one.lastIndexOf("/") + 1)) ?? []);
-  return (
-    isSecret(word) &&
-    programs.some(
-      (one) =>
-        one.form !== "attached" &&
-        one.keep === undefined &&
-        one.option.exec(option)?.[0] === option &&
-        (!one.needs || before.some((other) => one.needs?.test(other))),
-    )
-  );
+/** The items with the passwords of the commands among them replaced; the array itself when there are none. */
+export function replaceCommandItems(items: readonly unknown[]): readonly unknown[] {
+  let copy: unknown[] | undefined;
+  for (let at = 0; at < Math.min(items.length - 1, MAX_WORDS); at += 1) {
+    const item = items[at];
+    if (typeof item !== "string" || item.length > 200) continue;
+    const name = item.slice(Math.max(item.lastIndexOf("/"), item.lastIndexOf("\\")) + 1).toLowerCase();
+    if (!isProgram(name)) continue;
+    const words = items
+      .slice(at + 1, at + 1 + MAX_WORDS)
+      .map((one, index): Word => ({ index, from: 0, text: typeof one === "string" ? one : "", isGlued: false }));
+    for (const { index, from, text } of commandSecrets(name, words)) {
+      const place = at + 1 + index;
+      const own = (copy ?? items)[place] as string;
+      if (own !== words[index]?.text) continue;
+      copy ??= [...items];
+      copy[place] = own.slice(0, from) + NAMED_SECRET + own.slice(from + text.length);
+    }
+  }
+  return copy ?? items;
 }

@@ -8,7 +8,7 @@ import { foreignClass } from "./foreign-words.ts";
 export type NameClass = "password" | "token" | "authorization" | "cookie" | null;
 
 const PASSWORDS: ReadonlySet<string> = new Set(
-  "password passwd passwrd pwd pswd psw passphrase passcode passwort kennwort psswd pasword passowrd passwrod pword heslo salasana parola adgangskode passord losenord geslo lozinka userpass dbpass dbpwd userpwd psk sshpass mysqlpass pgpass storepass keypass senha wachtwoord haslo contrasena mdp motdepasse mnemonic".split(
+  "password passwd passwrd pwd pswd psw passphrase passcode passwort kennwort psswd pasword passowrd passwrod pword heslo salasana parola adgangskode passord losenord geslo lozinka userpass dbpass dbpwd userpwd psk sshpass mysqlpass pgpass storepass keypass senha wachtwoord haslo contrasena mdp motdepasse mnemonic requirepass masterauth remotepass".split(
     " ",
   ),
 );

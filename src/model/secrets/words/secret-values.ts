@@ -48,6 +48,12 @@ export function looksGenerated(value: string): boolean {
   return value.length >= 12 && /\d/.test(value) && /[a-z]/.test(value) && /[A-Z]/.test(value) && looksRandom(value, 12);
 }
 
+/** Hardly a word of a sentence or of a list, after a name of this class. */
+export function isUnlikeWord(value: string, of: NameClass): boolean {
+  const isPassword = of === "password" && looksRandom(value, 8) && /\d/.test(value) && !/[/_.:-]/.test(value);
+  return isPassword || looksGenerated(value);
+}
+
 const SENTENCE: ReadonlySet<string> = new Set(
   "a an at by can enter fail fails here if in it least longer match matches more of than that the this to type too try used we wrong you your characters field input value change changed reset rejected accepted denied check again please".split(
     " ",
