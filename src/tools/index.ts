@@ -19,6 +19,7 @@ import { diagnoseTool } from "./runs/diagnose.ts";
 import { getFlowRunLogsTool } from "./runs/get-flow-run-logs.ts";
 import { getFlowRunsTool } from "./runs/get-flow-runs.ts";
 import { getIncidentsTool } from "./runs/get-incidents.ts";
+import { getReliabilityTool } from "./runs/get-reliability.ts";
 import { getTaskRunsTool } from "./runs/get-task-runs.ts";
 import { getDashboardTool } from "./workspace/get-dashboard.ts";
 import { getIdentityTool } from "./workspace/get-identity.ts";
@@ -47,6 +48,7 @@ export const allTools: readonly ToolDefinition[] = [
   diagnoseTool,
   getIncidentsTool,
   whatChangedTool,
+  getReliabilityTool,
   reviewRateLimitsTool,
   getArtifactsTool,
   docsSearchPrefectTool,

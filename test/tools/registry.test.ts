@@ -31,6 +31,7 @@ const DEFAULT_TOOLS = [
   "diagnose",
   "get_incidents",
   "what_changed",
+  "get_reliability",
 ];
 
 const settings = (given: {

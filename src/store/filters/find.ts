@@ -1,6 +1,7 @@
 /** Rows of the record that match Prefect's filters. */
 import { parseJson } from "../../lib/exact-json.ts";
 import type { ServerUs } from "../../lib/time.ts";
+import type { TimeRange } from "../../model/freshness.ts";
 import type { FilterKind } from "../../model/kinds.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { DurationBounds } from "../../model/runs/run-duration.ts";
@@ -101,6 +102,30 @@ function beginClause(begin: FlowRunPage["begin"]): Clause {
   if (begin === undefined) return TRUE;
   if ("notAfterUs" in begin) return clause("r.begin_us <= ?", begin.notAfterUs);
   return clause("(r.begin_us > ? OR r.begin_us IS NULL)", begin.afterUs);
+}
+
+/** Columns that say how a run ended and how long it took. */
+const OUTCOME =
+  "r.id, r.flow_id, r.deployment_id, r.work_pool_name, r.tags, r.state_type, r.expected_us, r.start_us, r.end_us, r.begin_us";
+export type RunOutcomeRow = Pick<
+  ListedFlowRun,
+  | "id"
+  | "flow_id"
+  | "deployment_id"
+  | "work_pool_name"
+  | "tags"
+  | "state_type"
+  | "expected_us"
+  | "start_us"
+  | "end_us"
+  | "begin_us"
+>;
+
+/** Outcomes of the runs that match and began, or were expected, within the closed range; newest first. */
+export function findRunOutcomes(db: RecordDb, set: FilterSet, range: TimeRange, limit: number): RunOutcomeRow[] {
+  const begin = clause("r.begin_us BETWEEN ? AND ?", range.fromUs, range.toUs);
+  const where = whereOf("r", join([begin, flowRunsWhere(asOnServer(db, set))]), {});
+  return select(db, `${OUTCOME} FROM flow_run r`, where, clause("r.begin_us DESC"), { limit });
 }
 
 /** Number of flow runs that match and are not deleted. */

@@ -33,6 +33,26 @@ export function findStartedRuns(db: RecordDb, owner: OwnerColumn, ownerId: strin
     .map(toOwnedRun);
 }
 
+/** Runs that are looked at for the last one that completed. */
+const MAX_LOOKED_AT = 2_000;
+
+/** End of the last run that completed among those that began before `beforeUs`; null where the newest 2,000 of them have none. */
+export function findLastCompleted(
+  db: RecordDb,
+  owner: OwnerColumn,
+  ownerId: string,
+  beforeUs: ServerUs,
+): ServerUs | null {
+  const found = db
+    .prepare<{ end_us: ServerUs | null }, [Uint8Array | null, number]>(
+      `SELECT end_us FROM (SELECT state_type, end_us, begin_us FROM flow_run WHERE ${owner} = ? AND begin_us < ?
+         AND deleted_us IS NULL ORDER BY begin_us DESC LIMIT ${MAX_LOOKED_AT})
+       WHERE state_type = 'COMPLETED' ORDER BY begin_us DESC LIMIT 1`,
+    )
+    .get(idBytes(ownerId), beforeUs);
+  return found?.end_us ?? null;
+}
+
 /** Scheduled runs that are expected after `nowUs`, soonest first. */
 export function findNextRuns(
   db: RecordDb,
