@@ -1,5 +1,12 @@
 /** Which `prefect://` resources a change of the record affects. */
+import type { ServerUs } from "../lib/time.ts";
 import { type Kind, kindOfResource } from "../model/kinds.ts";
+import {
+  findIncidentChanges,
+  type IncidentMarks,
+  isLoud,
+  markIncidents,
+} from "../queries/incidents/incident-changes.ts";
 import type { RecordDb } from "../store/database.ts";
 import { findFlowRunRow } from "../store/runs/flow-runs.ts";
 
@@ -33,6 +40,8 @@ export interface ChangeIndex {
   hasEvent(namePrefix: string): boolean;
   /** `run`: the beginning of an id, or a name; in lower case. */
   hasFlowRun(run: string): boolean;
+  /** The record with the changes; null: there is none. */
+  readonly db: RecordDb | null;
 }
 
 /** The record is read only when a URI names a run, and then once per changed run. */
@@ -41,6 +50,7 @@ export function indexChanges(changes: ResourceChanges, db: RecordDb | null): Cha
   const ids = once(() => [...changes.flowRunIds].sort());
   const names = once(() => new Set([...changes.flowRunIds].map((id) => nameOf(db, id))));
   return {
+    db,
     has: (...kinds) => kinds.some((kind) => changes.kinds.has(kind)),
     hasEvent: (prefix) => hasPrefix(eventNames(), prefix),
     hasFlowRun: (run) => hasPrefix(ids(), run) || names().has(run),
@@ -50,12 +60,14 @@ export function indexChanges(changes: ResourceChanges, db: RecordDb | null): Cha
 /** Whether the content of a resource may have changed. */
 export type AffectedTest = (changed: ChangeIndex) => boolean;
 
-export function affectedTestOf(uri: string): AffectedTest {
+/** `db`: the record as it is when the resource begins to be watched. */
+export function affectedTestOf(uri: string, db: RecordDb | null): AffectedTest {
   const [, area = "", rest = ""] = /^prefect:\/\/([^/?#]+)\/?(.*)/s.exec(uri) ?? [];
   if (area === "record") return () => true;
   if (area === "dashboard") {
     return (changed) => changed.has("flow_run", "work_pool", "work_queue", "concurrency_limit");
   }
+  if (area === "incidents") return incidentsTest(db);
   if (area === "deployments") return (changed) => changed.has("deployment", "flow_run");
   if (area === "events") {
     const prefix = decoded(rest);
@@ -65,6 +77,22 @@ export function affectedTestOf(uri: string): AffectedTest {
   if (rest === "") return (changed) => changed.has("flow_run");
   const run = decoded(rest.split("/")[0] ?? "").toLowerCase();
   return (changed) => changed.hasFlowRun(run);
+}
+
+/** Failures may have times of senders whose clocks are ahead. */
+const ANY_TIME: ServerUs = Number.MAX_SAFE_INTEGER - 1;
+
+/** Each look compares with the one before: most runs that change belong to no incident, and a single failure is silent. */
+function incidentsTest(db: RecordDb | null): AffectedTest {
+  let held: IncidentMarks | null = db === null ? null : markIncidents(db, ANY_TIME);
+  return (changed) => {
+    if (changed.db === null || !changed.has("flow_run")) return false;
+    if (held === null) {
+      held = markIncidents(changed.db, ANY_TIME);
+      return false;
+    }
+    return findIncidentChanges(changed.db, held, ANY_TIME).some(isLoud);
+  };
 }
 
 function once<T>(make: () => T): () => T {

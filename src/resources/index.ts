@@ -5,6 +5,7 @@ import {
   dashboardResource,
   deploymentsResource,
   eventsResource,
+  incidentsResource,
   recentRunsResource,
   recordResource,
 } from "./workspace.ts";
@@ -14,6 +15,7 @@ export const RESOURCES: readonly ResourceDefinition[] = [
   recentRunsResource,
   deploymentsResource,
   eventsResource,
+  incidentsResource,
   recordResource,
   ...skillResources,
 ];

@@ -38,6 +38,16 @@ export const eventsResource: ResourceDefinition = {
   content: { tool: "read_events", args: {} },
 };
 
+export const incidentsResource: ResourceDefinition = {
+  uri: "prefect://incidents",
+  name: "incidents",
+  title: "Incidents",
+  description:
+    "Failures by error with their state. Notifies when one repeats, returns or has recovered, not of a single failure.",
+  mimeType: json,
+  content: { tool: "get_incidents", args: {} },
+};
+
 export const recordResource: ResourceDefinition = {
   uri: "prefect://record",
   name: "record",

@@ -7,7 +7,7 @@ import { createEventWriter } from "../../src/store/events/events.ts";
 import { upsertFlowRuns } from "../../src/store/runs/flow-runs.ts";
 import type { ChangeNotice } from "../../src/sync/context/changes.ts";
 import { tempRecordFile } from "../store/temp-record.ts";
-import { aFlowRun, anEvent, anId, at } from "../support/builders.ts";
+import { aFlowRun, anEvent, anId, aState, at } from "../support/builders.ts";
 
 const FIRST = anId(0xabc1);
 const SECOND = anId(0xabc2);
@@ -67,6 +67,19 @@ function setUp() {
       await new Promise(setImmediate);
       return notified.splice(0).sort();
     },
+    /** Records a run that ended so many seconds after the builders' time, and notices it. */
+    ended(seconds: number, message: string | null) {
+      const state_type = message === null ? "COMPLETED" : "FAILED";
+      const run = aFlowRun({
+        deployment_id: anId(9),
+        start_time: at(seconds - 1),
+        end_time: at(seconds),
+        state_type,
+        state: aState({ type: state_type, timestamp: at(seconds), message }),
+      });
+      inTransaction(writer, () => void upsertFlowRuns(writer, [run], 1));
+      return this.notifiedAfter(run.id);
+    },
     nameReads: () => nameReads,
     /** The record of another server comes into use. */
     changeRecord() {
@@ -97,6 +110,20 @@ test("a run and its parts are found by its id, the beginning of its id, or its n
   expect(await set.notifiedAfter(FIRST)).toEqual([...first, ...both].sort());
   expect(await set.notifiedAfter(SECOND)).toEqual([...both, "prefect://flow-runs/wandering-guan"].sort());
   expect(await set.notifiedAfter()).toEqual([]);
+});
+
+test("incidents notify when a failure repeats, recovers and returns, not of a single one", async () => {
+  using set = setUp();
+  const message = (n: number) => `Flow run encountered an exception: OSError: disk ${n} of the host is full`;
+  await set.ended(100, "Flow run encountered an exception: ValueError: known before the subscription");
+  set.add("prefect://incidents");
+  expect(await set.notifiedAfter()).toEqual([]);
+  expect(await set.ended(200, message(1))).toEqual([]);
+  expect(await set.ended(201, message(2))).toEqual(["prefect://incidents"]);
+  expect(await set.notifiedAfter(FIRST)).toEqual([]);
+  expect(await set.ended(300, null)).toEqual(["prefect://incidents"]);
+  expect(await set.ended(400, null)).toEqual([]);
+  expect(await set.ended(500, message(3))).toEqual(["prefect://incidents"]);
 });
 
 test("events are found by the beginning of their name", async () => {

@@ -95,9 +95,9 @@ export async function listIncidents(ctx: QueryContext, question: IncidentsQuesti
   };
 }
 
-/** All incidents of the record, last occurred first. */
-export function findIncidents(db: RecordDb, nowUs: ServerUs): Found {
-  const source = recordedFailures(db, { fromUs: 0, toUs: nowUs });
+/** All incidents of the record, last occurred first, among the newest failures. */
+export function findIncidents(db: RecordDb, nowUs: ServerUs, maxFailures = MAX_FAILURES): Found {
+  const source = recordedFailures(db, { fromUs: 0, toUs: nowUs }, maxFailures);
   return { incidents: groupIncidents(source, nowUs), isCut: source.isCut };
 }
 

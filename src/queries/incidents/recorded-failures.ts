@@ -18,18 +18,18 @@ export const MAX_FAILURES = 5_000;
 const FAILED_EVENTS = ["prefect.flow-run.Failed", "prefect.flow-run.Crashed", "prefect.flow-run.TimedOut"];
 
 export interface RecordedFailures extends FailureSource {
-  /** There are older ones than `MAX_FAILURES`. */
+  /** There are older ones than were looked at. */
   readonly isCut: boolean;
 }
 
-export function recordedFailures(db: RecordDb, range: TimeRange): RecordedFailures {
-  const rows = findFailedRuns(db, range, MAX_FAILURES + 1);
-  const failed = rows.slice(0, MAX_FAILURES).map(toFailure);
-  const oldestUs = rows.length > MAX_FAILURES ? (failed.at(-1)?.atUs ?? range.fromUs) : range.fromUs;
-  const replaced = replacedFailures(db, { ...range, fromUs: oldestUs }, rows);
+export function recordedFailures(db: RecordDb, range: TimeRange, limit: number): RecordedFailures {
+  const rows = findFailedRuns(db, range, limit + 1);
+  const failed = rows.slice(0, limit).map(toFailure);
+  const oldestUs = rows.length > limit ? (failed.at(-1)?.atUs ?? range.fromUs) : range.fromUs;
+  const replaced = replacedFailures(db, { ...range, fromUs: oldestUs }, rows, limit);
   return {
     failures: [...failed, ...replaced.failures],
-    isCut: rows.length > MAX_FAILURES || replaced.isCut,
+    isCut: rows.length > limit || replaced.isCut,
     parentOf: ({ parent_task_run_id: id }) => (id ? idText(findTaskRunRow(db, id)?.flow_run_id ?? null) : null),
     completedWithin: ({ kind, id }, afterUs, untilUs) => findCompletionAfter(db, `${kind}_id`, id, afterUs, untilUs),
     keyOf: rememberedKeys(db),
@@ -62,9 +62,10 @@ function replacedFailures(
   db: RecordDb,
   { fromUs, toUs }: TimeRange,
   known: readonly FailedRunRow[],
+  limit: number,
 ): { failures: Failure[]; isCut: boolean } {
   const filter = { event: { name: FAILED_EVENTS } };
-  const { events, hasMore } = findEventSummaries(db, { fromUs, toUs, order: "desc", limit: MAX_FAILURES, filter });
+  const { events, hasMore } = findEventSummaries(db, { fromUs, toUs, order: "desc", limit, filter });
   const present = new Set(known.map((row) => row.stateId));
   const failures = events
     .filter(({ id }) => !present.has(id))

@@ -1,0 +1,56 @@
+/** What happened to the incidents of a record since the last look. */
+import type { ServerUs } from "../../lib/time.ts";
+import type { RecordDb } from "../../store/database.ts";
+import type { Incident } from "./group-incidents.ts";
+import { findIncidents } from "./incidents.ts";
+
+/** `opened`: its first failure. `repeated`: a further one. `returned`: the first one after it had recovered. */
+export type IncidentChangeKind = "opened" | "repeated" | "returned" | "recovered";
+
+/** Failures, newest first, that each look compares: there is one every second while many runs change. */
+const WATCHED = 1_000;
+
+export interface IncidentChange {
+  readonly kind: IncidentChangeKind;
+  readonly incident: Incident;
+}
+
+/** What is compared of an incident. */
+type Mark = Pick<Incident, "state" | "lastUs">;
+
+/** The incidents as they were at the last look. `findIncidentChanges` replaces its marks. */
+export interface IncidentMarks {
+  marks: ReadonlyMap<string, Mark>;
+}
+
+export function markIncidents(db: RecordDb, nowUs: ServerUs): IncidentMarks {
+  return { marks: marksOf(findIncidents(db, nowUs, WATCHED).incidents) };
+}
+
+/** Changes since the last look, oldest first. Incidents that left the record by age are no change. */
+export function findIncidentChanges(db: RecordDb, held: IncidentMarks, nowUs: ServerUs): IncidentChange[] {
+  const { incidents } = findIncidents(db, nowUs, WATCHED);
+  const before = held.marks;
+  held.marks = marksOf(incidents);
+  return incidents.toReversed().flatMap((incident) => {
+    const kind = changeOf(incident, before.get(incident.id));
+    return kind === null ? [] : [{ kind, incident }];
+  });
+}
+
+/** Whether others are notified of it: a single failure, and the end of one, are silent. */
+export function isLoud({ incident }: IncidentChange): boolean {
+  return incident.failures.length > 1;
+}
+
+function marksOf(incidents: readonly Incident[]): ReadonlyMap<string, Mark> {
+  return new Map(incidents.map(({ id, state, lastUs }) => [id, { state, lastUs }]));
+}
+
+function changeOf({ state, lastUs, failures }: Incident, before: Mark | undefined): IncidentChangeKind | null {
+  const isRecovered = state === "recovered";
+  if (before === undefined) return isRecovered ? "recovered" : failures.length > 1 ? "repeated" : "opened";
+  if (isRecovered) return before.state === "recovered" && lastUs <= before.lastUs ? null : "recovered";
+  if (lastUs <= before.lastUs && before.state !== "recovered") return null;
+  return state === "returned" && before.state !== "returned" ? "returned" : "repeated";
+}
