@@ -22,7 +22,7 @@ import { TEST_LIMIT_MS } from "./test-limit.ts";
 
 const ROOT = join(import.meta.dir, "..");
 /** Only ends a process that would never end; a test that waits for something gives up long before (test/support/time). */
-const GROUP_LIMIT_MS = 25 * 60_000;
+const GROUP_LIMIT_MS = 90 * 60_000;
 /** For the installation of another Prefect. Beyond it, that one is not tested, which is printed. */
 const INSTALL_LIMIT_MS = 4 * 60_000;
 const BUSY_LOOPS = 2;
