@@ -1,4 +1,4 @@
-/** How long runs have run. Prefect can neither filter nor sort flow runs by it. */
+/** How long runs have run. Prefect does not filter by it, does not sort flow runs by it, and task runs only since 3.9.1. */
 import { parseIsoUs, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { FlowRun, TaskRun } from "../objects.ts";
 import { isTerminal } from "../state.ts";
@@ -16,7 +16,7 @@ const WAITING: ReadonlySet<string | null> = new Set(WAITING_TYPES);
 
 /**
  * From start to end, or to now; null for a run that has not started. For a waiting run: Prefect's `total_run_time`, or the time until it
- * began to wait. `RUN_DURATION_US` in `store/filters/sorts.ts` says the same in SQL.
+ * began to wait. `runDurationSql` in `store/filters/sorts.ts` says the same in SQL.
  */
 export function runDurationUs(
   { stateType, startUs, endUs }: Pick<RunSummary, "stateType" | "startUs" | "endUs">,

@@ -1,22 +1,14 @@
 /** The runs of one page of a list, as Prefect has them, and where the next page continues. */
-import { type Sentence, sentence } from "../../lib/shown-text.ts";
-import {
-  addUs,
-  earliestUs,
-  formatIsoSeconds,
-  formatIsoUs,
-  latestUs,
-  parseIsoUs,
-  type ServerUs,
-} from "../../lib/time.ts";
+import type { Sentence } from "../../lib/shown-text.ts";
+import { addUs, earliestUs, formatIsoUs, latestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { FlowRun, JsonObject } from "../../model/objects.ts";
-import { type DurationBounds, isWithin, runDurationUs } from "../../model/runs/run-duration.ts";
-import { runSummary } from "../../model/runs/run-summary.ts";
+import type { DurationBounds } from "../../model/runs/run-duration.ts";
 import { readRows } from "../../prefect/paging/list-pages.ts";
 import type { FilterSet } from "../../store/filters/bodies.ts";
 import { type FlowRunSort, isDurationSort } from "../../store/filters/sorts.ts";
 import type { LiveReader } from "../source/live.ts";
 import { boundsOf, idsOf } from "../source/run-window.ts";
+import { isByDuration, readCompared } from "./by-duration.ts";
 
 export interface FlowRunsQuestion {
   /** Prefect's filters, by their key in the body. */
@@ -56,11 +48,6 @@ export interface Placed<T> {
 export interface LivePage {
   readonly rows: readonly Placed<FlowRun>[];
   readonly unseen: Sentence | null;
-}
-
-/** Whether the question filters or sorts by duration, which Prefect does not do for flow runs. */
-export function isByDuration({ duration, sort }: Pick<FlowRunsQuestion, "duration" | "sort">): boolean {
-  return duration !== undefined || (sort !== undefined && isDurationSort(sort));
 }
 
 export function place<T>(rows: readonly T[], start: FlowRunPosition): Placed<T>[] {
@@ -110,41 +97,48 @@ async function readByFilter(
       : [];
   if (rows.length === wanted || (toUs !== null && toUs <= start.nowUs)) return rows;
   const from = start.part === 0 ? { ...start, part: 1 as const, offset: 0 } : start;
-  const later = withStart(set, latestUs(fromUs ?? 0, addUs(start.nowUs, 1)), toUs);
-  return [...rows, ...place(await readSorted(live, later, "START_TIME_ASC", wanted - rows.length, from.offset), from)];
+  const later = await readLater(live, set, start.nowUs, wanted - rows.length, from.offset);
+  return [...rows, ...place(later, from)];
 }
 
-/** Runs of Prefect that are read for a question about durations: the newest ones. */
-const MAX_COMPARED = 1_000;
-
-/** The newest runs that have begun, filtered and sorted here. */
+/** The newest runs that have begun, filtered and sorted here. Without bounds on the duration, runs that are due later follow. */
 async function readByDuration(
   live: LiveReader,
-  { set, sort = "START_TIME_DESC", limit, duration = {} }: FlowRunsQuestion,
+  { set, sort = "START_TIME_DESC", limit, duration }: FlowRunsQuestion,
   start: FlowRunPosition,
 ): Promise<LivePage> {
   const { fromUs, toUs } = boundsOf(set.flow_runs);
   const isOr = (set.flow_runs as { readonly operator?: string } | undefined)?.operator === "or_";
   const begun = isOr ? set : withStart(set, fromUs, earliestUs(toUs ?? start.nowUs, start.nowUs));
   const order = isDurationSort(sort) ? "START_TIME_DESC" : sort;
-  const read = await readSorted(live, begun, order, MAX_COMPARED + 1, 0);
-  const compared = read.slice(0, MAX_COMPARED);
-  const ran = compared
-    .map((run) => ({ run, us: runDurationUs(runSummary(run), () => run, start.nowUs) }))
-    .filter(({ us }) => us !== null && isWithin(us, duration));
-  if (isDurationSort(sort)) ran.sort((a, b) => (sort === "DURATION_DESC" ? -1 : 1) * ((a.us ?? 0) - (b.us ?? 0)));
-  const rows = place(
-    ran.slice(start.offset, start.offset + limit + 1).map(({ run }) => run),
-    start,
+  const byDuration = isDurationSort(sort) ? sort : null;
+  const { runs, unseen } = await readCompared(
+    { kind: "flow_run", isSortedByPrefect: false, sort: byDuration, duration, nowUs: start.nowUs },
+    {
+      order,
+      isNewestFirst: order === "START_TIME_DESC",
+      read: (wanted) => readSorted(live, begun, order, wanted, 0),
+      dueUs: beginOf,
+    },
   );
-  return { rows, unseen: read.length > MAX_COMPARED ? comparedNote(compared) : null };
+  const wanted = start.offset + limit + 1;
+  const hasLater = duration === undefined && !isOr && (toUs === null || toUs > start.nowUs);
+  const later =
+    hasLater && runs.length < wanted && unseen === null
+      ? await readLater(live, set, start.nowUs, wanted - runs.length, 0)
+      : [];
+  return { rows: place([...runs, ...later].slice(start.offset, wanted), start), unseen };
 }
 
-function comparedNote(compared: readonly FlowRun[]): Sentence {
-  const last = compared.at(-1);
-  const sinceUs = parseIsoUs(last?.start_time ?? last?.expected_start_time ?? "");
-  const since = sinceUs === undefined ? "" : sentence`, begun since ${formatIsoSeconds(sinceUs)},`;
-  return sentence`Prefect neither filters nor sorts flow runs by duration: the ${MAX_COMPARED} newest of the matching runs${since} were compared, older ones were not looked at. Narrow by since, until, flow, deployment or state.`;
+function beginOf(run: FlowRun): ServerUs | null {
+  return parseIsoUs(run.start_time ?? run.expected_start_time ?? "") ?? null;
+}
+
+/** Runs that are due after `nowUs`, soonest first. */
+function readLater(live: LiveReader, set: FilterSet, nowUs: ServerUs, wanted: number, offset: number) {
+  const { fromUs, toUs } = boundsOf(set.flow_runs);
+  const later = withStart(set, latestUs(fromUs ?? 0, addUs(nowUs, 1)), toUs);
+  return readSorted(live, later, "START_TIME_ASC", wanted, offset);
 }
 
 /**
@@ -158,7 +152,7 @@ async function readByIds(
   { nowUs, part, offset }: FlowRunPosition,
 ): Promise<Placed<FlowRun>[]> {
   const runs = await readSorted(live, set, "START_TIME_DESC", ids.length, 0);
-  const isLater = (run: FlowRun) => (parseIsoUs(run.start_time ?? run.expected_start_time ?? "") ?? 0) > nowUs;
+  const isLater = (run: FlowRun) => (beginOf(run) ?? 0) > nowUs;
   const past = place(
     runs.filter((run) => !isLater(run)),
     { nowUs, part: 0, offset: 0 },

@@ -1,15 +1,14 @@
 /** Flow runs by Prefect's filters. */
 import { append } from "../../lib/lists.ts";
 import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
-import { formatIsoSeconds, latestUs, type ServerUs } from "../../lib/time.ts";
-import { asIncomplete, type Freshness, type TimeRange } from "../../model/freshness.ts";
+import { latestUs, type ServerUs } from "../../lib/time.ts";
+import { asIncomplete, type Freshness } from "../../model/freshness.ts";
 import type { FlowRun } from "../../model/objects.ts";
 import { type FlowRunSummary, flowRunSummary } from "../../model/runs/run-summary.ts";
 import { isTerminal } from "../../model/state.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { type FilterSet, isDecidable, snapshotsNeededBy } from "../../store/filters/bodies.ts";
 import { findFlowRuns } from "../../store/filters/find.ts";
-import type { FlowRunSort } from "../../store/filters/sorts.ts";
 import { findFlowRunRow, summaryOfFlowRun, toFlowRun } from "../../store/runs/flow-runs.ts";
 import type { ListedFlowRun } from "../../store/runs/run-columns.ts";
 import { findMissingParentTaskRuns } from "../../store/runs/task-runs.ts";
@@ -30,11 +29,11 @@ import {
 } from "../source/run-window.ts";
 import { serverNowUs } from "../source/server-time.ts";
 import { unreadListNotes, unrecordedIdNotes, withUndecided } from "../source/undecided.ts";
+import { isByDuration, uncomparedNote } from "./by-duration.ts";
 import { deletionNote } from "./deleted-run.ts";
 import {
   type FlowRunPosition,
   type FlowRunsQuestion,
-  isByDuration,
   onlyIdsOf,
   type Placed,
   place,
@@ -92,29 +91,16 @@ export async function listFlowRuns(ctx: QueryContext, question: FlowRunsQuestion
     {
       record: (record) => ({
         ...fromRecord(record, question, recorded),
-        unseen: unrecordedNote(record, question, start, window),
+        unseen:
+          isByDuration(question) && reachOf(question, recorded) === null
+            ? uncomparedNote(record, "flow_run", question.set.flow_runs, window.fromUs, start.nowUs)
+            : null,
       }),
       live: (live) => fromLive(ctx, live, question, start),
       isEmpty: (found) => found.items.length === 0,
     },
   );
   return { ...value, freshness: withNotes(db, question, { value, freshness }) };
-}
-
-/** For a question about durations: which runs the record has not looked at, because its window begins later than the workspace. */
-function unrecordedNote(
-  db: RecordDb,
-  question: FlowRunsQuestion,
-  start: FlowRunPosition,
-  { fromUs }: TimeRange,
-): Sentence | null {
-  const filter = question.set.flow_runs;
-  if (!isByDuration(question) || boundsOf(filter).fromUs !== null) return null;
-  const whole = askedWindow(db, "flow_run", filter, start.nowUs, null);
-  const isAll = fromUs <= whole.fromUs || (idsOf(filter) ?? [])[0] !== undefined;
-  return isAll
-    ? null
-    : sentence`The runs of the record since ${formatIsoSeconds(fromUs)} were compared; older ones were not looked at.`;
 }
 
 /**
@@ -136,9 +122,7 @@ function windowOf(
   const filter = question.set.flow_runs;
   const ids = idsOf(filter);
   if (db && ids?.every((id) => findFlowRunRow(db, id) !== null)) return presentWindow(db, "flow_run", nowUs);
-  const last = recorded[question.limit - 1];
-  const isFull = recorded.length > question.limit && last !== undefined && last.next.part === 0;
-  const reachUs = isFull ? reachOf(question.sort, last.row) : null;
+  const reachUs = reachOf(question, recorded);
   if (db && asksForUnfinished(db, filter)) return presentWindow(db, "flow_run", nowUs);
   const { fromUs } = boundsOf(filter);
   const isLater = (fromUs ?? 0) > nowUs;
@@ -163,9 +147,12 @@ function asksForUnfinished(db: RecordDb, filter: unknown): boolean {
   return !types.some(isTerminal) && findFact(db, "read:unfinished") !== null;
 }
 
-function reachOf(sort: FlowRunSort | undefined, row: ListedFlowRun): ServerUs | null {
-  if (sort === undefined || sort === "START_TIME_DESC") return row.begin_us;
-  return sort === "EXPECTED_START_TIME_DESC" ? row.expected_us : null;
+/** Where a full page of the newest runs ends: older runs do not matter. Null for other pages. */
+function reachOf({ limit, sort }: FlowRunsQuestion, recorded: readonly Placed<ListedFlowRun>[]): ServerUs | null {
+  const last = recorded[limit - 1];
+  if (recorded.length <= limit || last === undefined || last.next.part !== 0) return null;
+  if (sort === undefined || sort === "START_TIME_DESC") return last.row.begin_us;
+  return sort === "EXPECTED_START_TIME_DESC" ? last.row.expected_us : null;
 }
 
 /** Up to `limit` rows from `start` on, and one more. */

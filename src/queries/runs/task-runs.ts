@@ -2,11 +2,11 @@
  * Task runs by Prefect's filters. Some have no events, so the record covers what was read by expected start, and the task runs of ended
  * flow runs.
  */
-import { AppError } from "../../errors.ts";
-import { asName, own, type Sentence, sentence } from "../../lib/shown-text.ts";
-import { earliestOf, earliestUs, type LocalUs, latestUs, type ServerUs } from "../../lib/time.ts";
+import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { earliestOf, earliestUs, type LocalUs, latestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import { withNotes as addNotes, asIncomplete, type Freshness, type TimeRange } from "../../model/freshness.ts";
 import type { JsonObject, TaskRun } from "../../model/objects.ts";
+import type { DurationBounds } from "../../model/runs/run-duration.ts";
 import { type TaskRunSummary, taskRunSummary } from "../../model/runs/run-summary.ts";
 import { isTerminal } from "../../model/state.ts";
 import { readRows } from "../../prefect/paging/list-pages.ts";
@@ -43,12 +43,19 @@ import {
 import { serverNowUs } from "../source/server-time.ts";
 import { isServerBefore } from "../source/server-version.ts";
 import { unreadListNotes, unrecordedIdNotes, withUndecided } from "../source/undecided.ts";
+import { readCompared, uncomparedNote } from "./by-duration.ts";
+
+const NEWEST_FIRST: TaskRunSort = "EXPECTED_START_TIME_DESC";
 
 export interface TaskRunsQuestion {
   readonly set: FilterSet;
   readonly sort: TaskRunSort;
   readonly limit: number;
   readonly offset: number;
+  /** Only task runs that have run so long. */
+  readonly duration?: DurationBounds | undefined;
+  /** The present to which tasks that are running are measured, server clock: that of the first page. */
+  readonly nowUs?: ServerUs | undefined;
   /** Whole documents are needed. */
   readonly isFull: boolean;
   /** Deleted task runs are included, with `deletedUs`. */
@@ -74,25 +81,44 @@ export interface TaskRunsPage {
 interface Found {
   readonly items: readonly TaskRunItem[];
   readonly hasMore: boolean;
+  /** What was not looked at, where that may matter. */
+  readonly unseen?: Sentence | null;
+}
+
+/** How the question is answered. */
+interface Plan {
+  /** The server cannot sort task runs by duration. */
+  readonly isServerOlder: boolean;
+  /** Durations are compared here. */
+  readonly isCompared: boolean;
+  /** The present, server clock. */
+  readonly nowUs: ServerUs;
 }
 
 /** Throws AppError of the live reading when it fails and the record has nothing. */
 export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion): Promise<TaskRunsPage> {
   const db = ctx.record();
-  const { set, sort, limit, offset, fresh } = question;
-  if (isDurationSort(sort) && (await isServerBefore(ctx, DURATION_SORTS_SINCE))) throw unknownSort(sort);
-  const nowUs = serverNowUs(ctx);
-  const recorded = db ? findTaskRuns(db, set, sort, { limit: limit + 1, offset, nowUs }) : [];
+  const { set, sort, limit, offset, duration, fresh } = question;
+  const isServerOlder = isDurationSort(sort) && (await isServerBefore(ctx, DURATION_SORTS_SINCE));
+  const nowUs = question.nowUs ?? serverNowUs(ctx);
+  const plan: Plan = { isServerOlder, isCompared: isServerOlder || duration !== undefined, nowUs };
+  const page = { limit: limit + 1, offset, duration, nowUs, isServerOlder };
+  const recorded = db ? findTaskRuns(db, set, sort, page) : [];
   const isWhole = !question.isFull || recorded.slice(0, limit).every((row) => row.doc !== null);
   const areIdsKnown = db === null || areIdsRecorded(idsOf(set.task_runs), (id) => findTaskRunRow(db, id) !== null);
   const isKnown = isWhole && areIdsKnown && isDecidable(set) && hasLists(ctx, db, snapshotsNeededBy(set, "task_runs"));
+  const isRecent = plan.isCompared && isOfAllTime(question, recorded);
+  const window =
+    db && isRecent ? presentWindow(db, "task_run", serverNowUs(ctx)) : windowOf(ctx, db, question, recorded);
   const reading = {
-    record: (record: RecordDb) => fromRecord(record, question, recorded, nowUs),
-    live: (live: LiveReader) => fromLive(ctx, live, question),
+    record: (record: RecordDb) => ({
+      ...fromRecord(record, question, recorded, nowUs),
+      unseen: isRecent ? uncomparedNote(record, "task_run", set.task_runs, window.fromUs, nowUs) : null,
+    }),
+    live: (live: LiveReader) => fromLive(ctx, live, question, plan),
     isEmpty: (found: Found) => found.items.length === 0,
   };
   const what = "task runs";
-  const window = windowOf(ctx, db, question, recorded);
   const areRunsKnown = db === null || areFlowRunsRecorded(db, set, window);
   const isStale = !(isKnown && areRunsKnown) && !isOffline(ctx, db);
   const toPage = (answered: Answered<Found>) => withNotes(db, question, answered, areRunsKnown);
@@ -103,14 +129,6 @@ export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion
     return toPage(answered);
   }
   return toPage(await answerWindow<Found>(ctx, { kind: "task_run", what, window, fresh, isStale }, reading));
-}
-
-function unknownSort(sort: string): AppError {
-  return new AppError(
-    "invalid_input",
-    sentence`This Prefect server does not have the sort ${asName(sort)}: it is older than ${own(DURATION_SORTS_SINCE)}, which sorts task runs by duration first.`,
-    { hint: "Take another sort, such as END_TIME_DESC; each task run has its duration." },
-  );
 }
 
 /** Adds notes about unknown states in the filter, and about flow runs that the record lacks (`areRunsKnown`). */
@@ -124,7 +142,8 @@ function withNotes(
   const shown = value.items.map((item) => item.summary.stateName);
   const noted = addNotes(freshness, stateNotes(db, "task_run", set.task_runs, shown));
   const isWhole = areRunsKnown || freshness.source !== "record";
-  return { ...value, freshness: isWhole ? noted : asIncomplete(noted, UNKNOWN_RUNS) };
+  const known = isWhole ? noted : asIncomplete(noted, UNKNOWN_RUNS);
+  return { ...value, freshness: value.unseen ? asIncomplete(known, value.unseen) : known };
 }
 
 const UNKNOWN_RUNS = sentence`Flow runs of some recorded task runs are not recorded, so whether these match is unknown; they are left out.`;
@@ -183,17 +202,33 @@ function windowOf(
   recorded: readonly TaskRunRow[],
 ): TimeRange {
   const nowUs = serverNowUs(ctx);
-  const { set, sort, limit } = question;
+  const { set } = question;
   const ids = idsOf(set.task_runs);
   if (db && ids?.every((id) => findTaskRunRow(db, id) !== null)) return presentWindow(db, "task_run", nowUs);
   const flowRunIds = flowRunIdsOf(set);
   const begins = db && flowRunIds ? flowRunIds.map((id) => firstUs(findFlowRunRow(db, id))) : [];
   const sinceBegin =
     begins.length > 0 && begins.every((us) => us !== null) ? earliestOf(begins.filter((us) => us !== null)) : null;
-  const last = recorded[limit - 1];
-  const reachUs = recorded.length > limit && sort === "EXPECTED_START_TIME_DESC" ? (last?.expected_us ?? null) : null;
+  const reachUs = reachOf(question, recorded);
   const sinceUs = reachUs === null && sinceBegin === null ? null : latestUs(reachUs ?? 0, sinceBegin ?? 0);
   return askedWindow(db, "task_run", set.task_runs, nowUs, sinceUs);
+}
+
+/** Where a full page of the newest task runs ends: older ones do not matter. Null for other pages. */
+function reachOf({ limit, sort }: TaskRunsQuestion, recorded: readonly TaskRunRow[]): ServerUs | null {
+  if (recorded.length <= limit || sort !== NEWEST_FIRST) return null;
+  return recorded[limit - 1]?.expected_us ?? null;
+}
+
+/**
+ * The question has no bound in time. Of Prefect only the newest task runs could be compared then, of which the record has more: it
+ * compares those that it covers.
+ */
+function isOfAllTime(question: TaskRunsQuestion, recorded: readonly TaskRunRow[]): boolean {
+  const { set } = question;
+  const isBounded =
+    boundsOf(set.task_runs).fromUs !== null || flowRunIdsOf(set) !== null || idsOf(set.task_runs) !== null;
+  return !isBounded && reachOf(question, recorded) === null;
 }
 
 /** No task run of this flow run is expected earlier, unless it is made over REST for a time that has passed. */
@@ -205,7 +240,7 @@ function firstUs(run: FlowRunRow | null): ServerUs | null {
 function fromRecord(db: RecordDb, question: TaskRunsQuestion, recorded: readonly TaskRunRow[], nowUs: ServerUs): Found {
   const { set, limit } = question;
   const deleted = question.includesDeleted
-    ? findTaskRuns(db, set, "EXPECTED_START_TIME_DESC", { limit, isDeleted: true, nowUs })
+    ? findTaskRuns(db, set, NEWEST_FIRST, { limit, isDeleted: true, nowUs })
     : [];
   const shown = [...recorded.slice(0, limit), ...deleted];
   const summaries = shown.map(summaryOfTaskRun);
@@ -246,10 +281,14 @@ function wholeRun(db: RecordDb, row: TaskRunRow): TaskRun {
   return event === null ? run : withEventPayload(run, event);
 }
 
-async function fromLive(ctx: QueryContext, live: LiveReader, question: TaskRunsQuestion): Promise<LiveValue<Found>> {
-  const { set, sort, limit, offset } = question;
-  const read = (page: JsonObject) => live.api.filterTaskRuns({ ...(set as JsonObject), sort, ...page }, live.options());
-  const rows = await readRows(read, { wanted: limit + 1, offset });
+async function fromLive(
+  ctx: QueryContext,
+  live: LiveReader,
+  question: TaskRunsQuestion,
+  plan: Plan,
+): Promise<LiveValue<Found>> {
+  const { limit } = question;
+  const { rows, unseen } = await readPage(live, question, plan);
   const runs = rows.slice(0, limit);
   if (runs.length > 0) ctx.saveLive({ kind: "task_run", rows: runs, readUs: live.startedUs });
   const names = await readRunNames(
@@ -259,5 +298,29 @@ async function fromLive(ctx: QueryContext, live: LiveReader, question: TaskRunsQ
     runs.flatMap((run) => run.flow_run_id ?? []),
   );
   const items = runs.map((run) => named(taskRunSummary(run), () => run, names, null));
-  return { value: { items, hasMore: rows.length > limit } };
+  return { value: { items, hasMore: rows.length > limit, unseen } };
+}
+
+/** Up to `limit` task runs of Prefect, and one more. */
+async function readPage(
+  live: LiveReader,
+  { set, sort, limit, offset, duration }: TaskRunsQuestion,
+  { isServerOlder, isCompared, nowUs }: Plan,
+): Promise<{ readonly rows: readonly TaskRun[]; readonly unseen: Sentence | null }> {
+  const order = isServerOlder ? NEWEST_FIRST : sort;
+  const read = (page: JsonObject) =>
+    live.api.filterTaskRuns({ ...(set as JsonObject), sort: order, ...page }, live.options());
+  const wanted = limit + 1;
+  if (!isCompared) return { rows: await readRows(read, { wanted, offset }), unseen: null };
+  const byDuration = isServerOlder && isDurationSort(sort) ? sort : null;
+  const { runs, unseen } = await readCompared<TaskRun>(
+    { kind: "task_run", isSortedByPrefect: !isServerOlder, sort: byDuration, duration, nowUs },
+    {
+      order,
+      isNewestFirst: order === NEWEST_FIRST,
+      read: (count) => readRows(read, { wanted: count, offset: 0 }),
+      dueUs: (run) => parseIsoUs(run.expected_start_time ?? "") ?? null,
+    },
+  );
+  return { rows: runs.slice(offset, offset + wanted), unseen };
 }

@@ -42,8 +42,11 @@ export interface FindPage {
 }
 
 export interface TaskRunPage extends FindPage {
-  /** The present of the server, for sorts by duration. */
+  readonly duration?: DurationBounds | undefined;
+  /** The present of the server, for durations of runs that are running. */
   readonly nowUs: ServerUs;
+  /** The server cannot sort task runs by duration; they are sorted by the duration that answers show. */
+  readonly isServerOlder?: boolean;
 }
 
 export interface FlowRunPage extends FindPage {
@@ -94,7 +97,11 @@ function count(db: RecordDb, from: string, where: Clause): number {
 export function findFlowRuns(db: RecordDb, set: FilterSet, sort: FlowRunSort, page: FlowRunPage): ListedFlowRun[] {
   const columns = page.isBrief ? briefFlowRunColumns("r") : "r.*";
   const { nowUs = 0, duration = {} } = page;
-  const where = join([flowRunsWhere(asOnServer(db, set)), beginClause(page.begin), durationWhere(duration, nowUs)]);
+  const where = join([
+    flowRunsWhere(asOnServer(db, set)),
+    beginClause(page.begin),
+    durationWhere("r", duration, nowUs),
+  ]);
   return select(db, `${columns} FROM flow_run r`, whereOf("r", where, page), flowRunOrder(sort, nowUs), page);
 }
 
@@ -135,13 +142,10 @@ export function countFlowRuns(db: RecordDb, set: FilterSet): number {
 
 /** Task runs that match, in Prefect's order of `sort`. */
 export function findTaskRuns(db: RecordDb, set: FilterSet, sort: TaskRunSort, page: TaskRunPage): TaskRunRow[] {
-  return select(
-    db,
-    "t.* FROM task_run t",
-    whereOf("t", taskRunsWhere(asOnServer(db, set)), page),
-    taskRunOrder(sort, page.nowUs),
-    page,
-  );
+  const { duration = {}, nowUs, isServerOlder } = page;
+  const where = join([taskRunsWhere(asOnServer(db, set)), durationWhere("t", duration, nowUs)]);
+  const order = taskRunOrder(sort, nowUs, isServerOlder);
+  return select(db, "t.* FROM task_run t", whereOf("t", where, page), order, page);
 }
 
 /**

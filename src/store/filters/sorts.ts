@@ -23,31 +23,51 @@ const FLOW_RUN_SORTS = {
   END_TIME_DESC: `r.end_us DESC, ${tie("r", " DESC")}`,
 } as const;
 /**
- * How long a flow run has run, as `runDurationUs` says it; its parameter is the present of the server. Null for runs that have not
+ * How long a run has run, as `runDurationUs` says it; its parameter is the present of the server. Null for runs that have not
  * started.
  */
-const RUN_DURATION_US = `(CASE WHEN r.start_us IS NULL THEN NULL WHEN r.end_us IS NOT NULL THEN r.end_us - r.start_us
-  WHEN r.state_type IN (${TERMINAL_SQL}) THEN NULL WHEN r.state_type IN (${quoted(WAITING_TYPES)})
-  THEN ifnull(nullif(CAST(round(r.total_run_time * 1e6) AS INTEGER), 0), r.state_us - r.start_us) ELSE ? - r.start_us END)`;
-/** Of this program: Prefect does not sort flow runs by duration. Runs without a duration come last. */
-const FLOW_RUN_DURATION_SORTS = { DURATION_ASC: "", DURATION_DESC: " DESC" } as const;
+function runDurationSql(alias: string): string {
+  const column = (name: string) => `${alias}.${name}`;
+  const waited = `ifnull(nullif(CAST(round(${column("total_run_time")} * 1e6) AS INTEGER), 0), ${column("state_us")} - ${column("start_us")})`;
+  return `(CASE WHEN ${column("start_us")} IS NULL THEN NULL WHEN ${column("end_us")} IS NOT NULL THEN ${column("end_us")} - ${column("start_us")}
+  WHEN ${column("state_type")} IN (${TERMINAL_SQL}) THEN NULL WHEN ${column("state_type")} IN (${quoted(WAITING_TYPES)})
+  THEN ${waited} ELSE ? - ${column("start_us")} END)`;
+}
 
-export type FlowRunSort = keyof typeof FLOW_RUN_SORTS | keyof typeof FLOW_RUN_DURATION_SORTS;
-export const FLOW_RUN_SORT_NAMES = Object.keys({ ...FLOW_RUN_SORTS, ...FLOW_RUN_DURATION_SORTS }) as FlowRunSort[];
+/** Runs of a table `alias` whose duration is within the bounds. */
+export function durationWhere(alias: string, { minUs, maxUs }: DurationBounds, nowUs: ServerUs): Clause {
+  const ran = runDurationSql(alias);
+  return join([
+    ...(minUs === undefined ? [] : [clause(`${ran} >= ?`, nowUs, minUs)]),
+    ...(maxUs === undefined ? [] : [clause(`${ran} <= ?`, nowUs, maxUs)]),
+  ]);
+}
+
+/** Of this program: Prefect does not sort flow runs by duration, and task runs only since 3.9.1. */
+const DURATION_SORTS = { DURATION_ASC: "", DURATION_DESC: " DESC" } as const;
+export type DurationSort = keyof typeof DURATION_SORTS;
+
+export function isDurationSort(sort: string): sort is DurationSort {
+  return Object.hasOwn(DURATION_SORTS, sort);
+}
+
+/**
+ * Runs without a duration come last: those that are due, newest first, then those that are due later, soonest first. Live rows are
+ * sorted the same way (`queries/runs/by-duration.ts`).
+ */
+function durationOrder(alias: string, dueColumn: string, sort: DurationSort, nowUs: ServerUs): Clause {
+  const ran = runDurationSql(alias);
+  const due = `${alias}.${dueColumn}`;
+  const order = `${ran} IS NULL, ${ran}${DURATION_SORTS[sort]}, ifnull(${due} > ?, 2), CASE WHEN ${due} > ? THEN ${due} ELSE -${due} END, ${alias}.id`;
+  return clause(order, nowUs, nowUs, nowUs, nowUs);
+}
+
+export type FlowRunSort = keyof typeof FLOW_RUN_SORTS | DurationSort;
+export const FLOW_RUN_SORT_NAMES = Object.keys({ ...FLOW_RUN_SORTS, ...DURATION_SORTS }) as FlowRunSort[];
 
 /** ORDER BY of `flow_run r`. `nowUs`: the present of the server, for runs that are running. */
 export function flowRunOrder(sort: FlowRunSort, nowUs: ServerUs): Clause {
-  if (!isDurationSort(sort)) return clause(FLOW_RUN_SORTS[sort]);
-  const direction = FLOW_RUN_DURATION_SORTS[sort];
-  return clause(`${RUN_DURATION_US} IS NULL, ${RUN_DURATION_US}${direction}, r.begin_us DESC, r.id`, nowUs, nowUs);
-}
-
-/** Runs of `flow_run r` whose duration is within the bounds. */
-export function durationWhere({ minUs, maxUs }: DurationBounds, nowUs: ServerUs): Clause {
-  return join([
-    ...(minUs === undefined ? [] : [clause(`${RUN_DURATION_US} >= ?`, nowUs, minUs)]),
-    ...(maxUs === undefined ? [] : [clause(`${RUN_DURATION_US} <= ?`, nowUs, maxUs)]),
-  ]);
+  return isDurationSort(sort) ? durationOrder("r", "begin_us", sort, nowUs) : clause(FLOW_RUN_SORTS[sort]);
 }
 
 const TASK_RUN_SORTS = {
@@ -71,16 +91,13 @@ const TASK_RUN_DURATION_SORTS = {
 } as const;
 export const DURATION_SORTS_SINCE = "3.9.1";
 
-export type TaskRunSort = keyof typeof TASK_RUN_SORTS | keyof typeof TASK_RUN_DURATION_SORTS;
+export type TaskRunSort = keyof typeof TASK_RUN_SORTS | DurationSort;
 export const TASK_RUN_SORT_NAMES = Object.keys({ ...TASK_RUN_SORTS, ...TASK_RUN_DURATION_SORTS }) as TaskRunSort[];
 
-export function isDurationSort(sort: string): sort is keyof typeof TASK_RUN_DURATION_SORTS {
-  return Object.hasOwn(TASK_RUN_DURATION_SORTS, sort);
-}
-
-/** ORDER BY of `task_run t`. `nowUs`: the present of the server, for runs that are running. */
-export function taskRunOrder(sort: TaskRunSort, nowUs: ServerUs): Clause {
-  return isDurationSort(sort) ? clause(TASK_RUN_DURATION_SORTS[sort], nowUs) : clause(TASK_RUN_SORTS[sort]);
+/** ORDER BY of `task_run t`. `nowUs`: the present of the server, for runs that are running. `isServerOlder`: than `DURATION_SORTS_SINCE`. */
+export function taskRunOrder(sort: TaskRunSort, nowUs: ServerUs, isServerOlder = false): Clause {
+  if (!isDurationSort(sort)) return clause(TASK_RUN_SORTS[sort]);
+  return isServerOlder ? durationOrder("t", "expected_us", sort, nowUs) : clause(TASK_RUN_DURATION_SORTS[sort], nowUs);
 }
 
 export type ObjectSort = "NAME_ASC" | "NAME_DESC" | "CREATED_DESC" | "UPDATED_DESC";

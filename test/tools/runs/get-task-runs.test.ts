@@ -354,15 +354,4 @@ describe("get_task_runs by duration", () => {
     expect(await longestAfter(80)).toBe(anId(32));
     expect(await longestAfter(95)).toBe(anId(35));
   });
-
-  test("is refused, with the reason, where the server is older", async () => {
-    await using harness = await openToolHarness();
-    fillRecord(harness);
-    for (const fresh of [false, true]) {
-      const { isError, structured, text } = await harness.call(getTaskRunsTool, { sort: "duration_desc", fresh });
-      expect([isError, structured.code]).toEqual([true, "invalid_input"]);
-      expect(text).toContain("it is older than 3.9.1, which sorts task runs by duration first");
-    }
-    expect(harness.fake.takeRequests()).toEqual([]);
-  });
 });
