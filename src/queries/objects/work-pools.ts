@@ -45,6 +45,9 @@ export interface WorkPoolsPage {
 /** Most pools whose workers and slots are read, which takes one request per pool. */
 const MAX_POOLS = 10;
 
+/** Pools whose types are looked at. */
+const MAX_TYPED_POOLS = 200;
+
 /** Work pools by name. Throws AppError of the live reading when it fails and the record has nothing. */
 export async function listWorkPools(ctx: QueryContext, question: WorkPoolsQuestion): Promise<WorkPoolsPage> {
   const { rows, hasMore, freshness } = await listObjects(ctx, { kind: "work_pool", sort: "NAME_ASC", ...question });
@@ -68,6 +71,13 @@ export async function listWorkPools(ctx: QueryContext, question: WorkPoolsQuesti
   }));
   const parts = [freshness, queues.freshness, occupancy.freshness, ...(workers ? [workers.freshness] : [])];
   return { items, hasMore, freshness: joinFreshness(parts) };
+}
+
+/** The types of all work pools. */
+export async function listPoolTypes(ctx: QueryContext, fresh: boolean | undefined): Promise<readonly string[]> {
+  const all = { kind: "work_pool", sort: "NAME_ASC", set: {}, limit: MAX_TYPED_POOLS, offset: 0, fresh } as const;
+  const { rows } = await listObjects(ctx, all);
+  return [...new Set(rows.flatMap(({ type }) => type ?? []))].toSorted();
 }
 
 function withAge(worker: Worker, nowUs: ServerUs): WorkerItem {

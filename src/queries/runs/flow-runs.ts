@@ -14,7 +14,7 @@ import type { ListedFlowRun } from "../../store/runs/run-columns.ts";
 import { findMissingParentTaskRuns } from "../../store/runs/task-runs.ts";
 import { findFact } from "../../store/sync-state.ts";
 import { findRecordedNames, readObjectNames } from "../names/object-names.ts";
-import { stateNotes } from "../names/shorthands.ts";
+import { stateNotes } from "../names/state-names.ts";
 import { type Answered, answerWindow, type LiveValue } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";

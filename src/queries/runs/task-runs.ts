@@ -27,7 +27,7 @@ import {
   withEventPayload,
 } from "../../store/runs/task-runs.ts";
 import { readRunNames } from "../names/run-names.ts";
-import { stateNotes } from "../names/shorthands.ts";
+import { stateNotes } from "../names/state-names.ts";
 import { type Answered, answerWhole, answerWindow, isWindowRecorded, type LiveValue } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";

@@ -3,13 +3,8 @@ import type { ServerUs } from "../../lib/time.ts";
 import type { FilterKey, NamedKind } from "../../model/kinds.ts";
 import type { Json, JsonObject } from "../../model/objects.ts";
 import { type ResolvedName, resolveName } from "../../queries/names/names.ts";
-import {
-  addCriterion,
-  type MutableSet,
-  startSet,
-  stateCriterion,
-  timeCriterion,
-} from "../../queries/names/shorthands.ts";
+import { addCriterion, type MutableSet, startSet, timeCriterion } from "../../queries/names/shorthands.ts";
+import { stateCriterion } from "../../queries/names/state-names.ts";
 import type { QueryContext } from "../../queries/source/context.ts";
 import type { FilterSet } from "../../store/filters/bodies.ts";
 import { windowArgs } from "./shared-schemas.ts";

@@ -1,11 +1,13 @@
 /** Suggestions for misspelt names. */
 
 import { distance as editDistance } from "fastest-levenshtein";
-import { quote, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { asNames, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { closest } from "../../lib/similar.ts";
 
 /** No name of a tool, argument or field is longer. Of longer texts only the beginning is compared and quoted. */
 export const LONGEST_NAME = 100;
+
+const MOST_NAMED = 20;
 
 /** The candidate with the fewest edits, or else the most similar one; undefined when none is close. */
 export function nearest(given: string, candidates: readonly string[]): string | undefined {
@@ -17,6 +19,18 @@ export function nearest(given: string, candidates: readonly string[]): string | 
 export function withNearest(given: string, candidates: readonly string[]): Sentence {
   const near = nearest(given, candidates);
   return sentence`${quote(given.slice(0, LONGEST_NAME))}${near ? sentence`; did you mean ${quote(near)}?` : ""}`;
+}
+
+/** Notes about asked values that no object has, such as types of work pools, with those that there are. */
+export function unknownValueNotes(what: Sentence, asked: readonly string[], there: readonly string[]): Sentence[] {
+  const unknown = asked.filter((value) => value.trim() !== "" && !there.includes(value));
+  if (unknown.length === 0) return [];
+  const types = there.length > 0 ? sentence` Types: ${asNames(there.slice(0, MOST_NAMED))}.` : "";
+  return unknown.slice(0, MOST_NAMED).map((value) => {
+    const near = nearest(value, there);
+    const meant = near === undefined ? "." : sentence`; did you mean ${quote(near)}?`;
+    return sentence`No ${what} has the type ${quote(value.slice(0, LONGEST_NAME))}${meant}${types}`;
+  });
 }
 
 /** Up to `count` candidates, closest first. A name that contains the other counts as one edit away. */

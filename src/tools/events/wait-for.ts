@@ -12,7 +12,14 @@ import { type WaitResult, waitForEvent, waitForRun } from "../../queries/history
 import { unknownEventName } from "../../queries/names/event-names.ts";
 import { resolveName } from "../../queries/names/names.ts";
 import { recordedOwner } from "../../queries/names/object-names.ts";
-import { stateCriterion, stateNotes } from "../../queries/names/shorthands.ts";
+import {
+  misspeltStateEvent,
+  stateCriterion,
+  stateNotes,
+  type UnknownState,
+  unknownStates,
+  unknownStateText,
+} from "../../queries/names/state-names.ts";
 import type { QueryContext } from "../../queries/source/context.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import { answerText, fenced } from "../answer/fenced.ts";
@@ -70,6 +77,7 @@ export const waitForTool = defineTool({
     if (!isEvent) {
       const { id } = await resolveName(ctx, "flow_run", args.flow_run ?? "");
       const state = args.state && args.state.length > 0 ? stateCriterion(args.state) : {};
+      refuseMisspelt(unknownStates(ctx.record(), "flow_run", { state }, []), "state");
       const notesOn = (shown: (string | null)[]) => stateNotes(ctx.record(), "flow_run", { state }, shown);
       for (const note of notesOn([])) options.progress(0, note);
       const waited = await waitForRun(ctx, id, statesOf(state), options);
@@ -84,12 +92,32 @@ export const waitForTool = defineTool({
     const { filter, sinceUs } = await readEventArguments(ctx, args, serverNowUs(ctx));
     const fromUs = sinceUs ?? serverNowUs(ctx);
     const unknown = unknownEventName(ctx, filter);
+    if (unknown !== null || ctx.record() === null)
+      refuseMisspelt(
+        [args.event_type_prefix].flat().flatMap((prefix = "") => misspeltStateEvent(prefix) ?? []),
+        "event",
+      );
     if (unknown !== null) options.progress(0, unknown);
     const waited = await waitForEvent(ctx, filter, fromUs, options);
     const notes = unknown === null || waited.isReached ? [] : [unknown];
     return eventAnswer({ ...waited, freshness: withNotes(waited.freshness, notes) }, fromUs, serverNowUs(ctx));
   },
 });
+
+/**
+ * Throws AppError `invalid_input` for a state that is near a known one: the wait for a misspelt state would last until its timeout. A
+ * flow may return a state of any name, so a name that is near no other is waited for.
+ */
+function refuseMisspelt(states: readonly UnknownState[], argument: "state" | "event"): void {
+  const misspelt = states.find(({ near }) => near !== undefined);
+  if (misspelt === undefined) return;
+  const { name, near = "" } = misspelt;
+  const hint =
+    argument === "state"
+      ? sentence`Give ${asName(near)}. For a state that a flow itself calls ${quote(name)}, wait for its event: flow_run with filter {"event": {"name": ["prefect.flow-run.${asName(name)}"]}}.`
+      : sentence`Give ${asName(near)}, or the exact name of the event in filter.event.name.`;
+  throw new AppError("invalid_input", unknownStateText(misspelt), { hint });
+}
 
 /** Types and names, upper case. */
 function statesOf({ type, name }: StateCriterion): string[] {

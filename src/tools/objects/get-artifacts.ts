@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { sentence } from "../../lib/shown-text.ts";
+import { own, sentence } from "../../lib/shown-text.ts";
 import { truncateWithLength } from "../../lib/truncate.ts";
+import { withNotes } from "../../model/freshness.ts";
 import { heldFilters } from "../../model/kinds.ts";
 import { MAX_FIELD_CHARS } from "../../model/objects/long-fields.ts";
 import type { Artifact, JsonObject } from "../../model/objects.ts";
@@ -12,6 +13,10 @@ import { MAX_LIMIT, offsetOf } from "../definition/list-arguments.ts";
 import { byField, byName } from "../definition/list-filters.ts";
 import { listTool } from "../definition/list-tool.ts";
 import { filterArg, listArgs, textArg } from "../definition/shared-schemas.ts";
+import { unknownValueNotes } from "../definition/suggestions.ts";
+
+/** Of Prefect itself; other types are possible. https://github.com/PrefectHQ/prefect/blob/main/src/prefect/artifacts.py */
+const TYPES = ["markdown", "table", "link", "image", "progress", "result"];
 
 export const getArtifactsTool = listTool({
   kind: "artifact",
@@ -21,7 +26,7 @@ export const getArtifactsTool = listTool({
     filter: filterArg.describe("Prefect ArtifactFilter"),
     flow_run: textArg.describe("id, prefix, UI link, name"),
     key: textArg.describe("exact"),
-    type: textArg.describe("markdown, table, link, image, progress, result"),
+    type: textArg.describe(TYPES.join(", ")),
     ...listArgs(MAX_LIMIT),
   }),
   aliases: { flow_run_id: "flow_run", flow_run_name: "flow_run", artifact_key: "key", artifact_type: "type" },
@@ -36,10 +41,10 @@ export const getArtifactsTool = listTool({
   order: ["key", "type", "updated", "description"],
   hint: sentence`Narrow by flow_run, key or type.`,
   none: sentence`No artifact matches.`,
-  query(ctx, { set, limit, position, fresh }, { filter, type }) {
+  async query(ctx, { set, limit, position, fresh }, { filter, type }) {
     const isAny = filter === undefined && type === undefined;
     const asked = isAny ? withoutResults(set) : set;
-    return listObjects(ctx, {
+    const page = await listObjects(ctx, {
       kind: "artifact",
       set: asked,
       sort: "UPDATED_DESC",
@@ -47,6 +52,9 @@ export const getArtifactsTool = listTool({
       offset: offsetOf(position),
       fresh,
     });
+    const notes =
+      page.rows.length > 0 ? [] : unknownValueNotes(own("artifact"), type === undefined ? [] : [type], TYPES);
+    return { ...page, freshness: withNotes(page.freshness, notes) };
   },
   toItem: (artifact, { isFull }) => (isFull ? { ...artifact } : briefArtifact(artifact)),
 });

@@ -1,10 +1,12 @@
 import { z } from "zod";
-import { sentence } from "../../lib/shown-text.ts";
-import { listWorkPools } from "../../queries/objects/work-pools.ts";
+import { own, sentence } from "../../lib/shown-text.ts";
+import { withNotes } from "../../model/freshness.ts";
+import { listPoolTypes, listWorkPools } from "../../queries/objects/work-pools.ts";
 import { MAX_LIMIT, offsetOf } from "../definition/list-arguments.ts";
 import { byField, byName } from "../definition/list-filters.ts";
 import { listTool } from "../definition/list-tool.ts";
 import { filterArg, listArgs, textArg, textsArg } from "../definition/shared-schemas.ts";
+import { unknownValueNotes } from "../definition/suggestions.ts";
 import { poolBrief, poolDetail } from "./pool-items.ts";
 
 export const getWorkPoolsTool = listTool({
@@ -56,9 +58,11 @@ export const getWorkPoolsTool = listTool({
   order: ["name", "type", "status", "is_paused", "concurrency_limit", "active_slots"],
   hint: sentence`Narrow by type or filter.`,
   none: sentence`No work pool matches.`,
-  async query(ctx, { set, limit, position, fresh }) {
+  async query(ctx, { set, limit, position, fresh }, { type = [] }) {
     const page = await listWorkPools(ctx, { set, limit, offset: offsetOf(position), fresh });
-    return { ...page, rows: page.items };
+    const types = page.items.length > 0 || type.length === 0 ? null : await listPoolTypes(ctx, fresh);
+    const notes = types === null ? [] : unknownValueNotes(own("work pool"), type, types);
+    return { ...page, rows: page.items, freshness: withNotes(page.freshness, notes) };
   },
   toItem(row, { isFull, isSingle }) {
     if (isFull) return { ...row.pool, ...poolDetail(row) };

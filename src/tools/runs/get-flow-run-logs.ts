@@ -24,6 +24,7 @@ import {
   tokenBudget,
   windowArgs,
 } from "../definition/shared-schemas.ts";
+import { withNearest } from "../definition/suggestions.ts";
 import { errorLines, lineFacts, logItem, logLines } from "./log-items.ts";
 
 const input = z.strictObject({
@@ -144,12 +145,14 @@ function windowOf({
   return { fromUs: sinceUs, toUs: untilUs };
 }
 
+const LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"];
+
 function readLevel(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const level = parseLevel(text);
   if (level !== undefined) return level;
-  throw new AppError("invalid_input", sentence`unknown level ${quote(text)}`, {
-    hint: sentence`Levels: DEBUG, INFO, WARNING, ERROR, CRITICAL, or a number.`,
+  throw new AppError("invalid_input", sentence`unknown level ${withNearest(text, LEVELS)}`, {
+    hint: sentence`Levels: ${asNames(LEVELS)}, or a number.`,
   });
 }
 

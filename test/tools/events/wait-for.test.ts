@@ -182,13 +182,54 @@ describe("wait_for from the record", () => {
 });
 
 describe("wait_for a state", () => {
-  test("waits for a name that is not one of Prefect's, and states that from the start", async () => {
+  test("refuses a misspelt state and a misspelt event of a state at once, and names what is meant", async () => {
     await using harness = await openToolHarness();
     harness.flowRuns([run]);
     harness.fake.workspace.flowRuns.push(run);
     follow(harness, "open");
-    const note = 'No recorded run has a state "Compleeted", and it is none of Prefect\'s own; did you mean Completed?';
-    const bogus = await waiting(harness, { flow_run: run.id, state: ["Compleeted"], timeout: 2 });
+    const message = (name: string, near: string) =>
+      `No recorded run has a state "${name}", and it is none of Prefect's own; did you mean ${near}?`;
+    const states = {
+      Compleeted: "Completed",
+      FALIED: "FAILED",
+      "awaiting-retyr": "AwaitingRetry",
+      success: "Completed",
+    };
+    for (const [name, near] of Object.entries(states)) {
+      for (const state of [[name], ["Late", name]]) {
+        const { structured, notices } = await waiting(harness, { flow_run: run.id, state, timeout: 2 });
+        expect([structured.code, structured.message, notices]).toEqual(["invalid_input", message(name, near), []]);
+        expect(structured.hint).toStartWith(`Give ${near}. For a state that a flow itself calls "${name}"`);
+      }
+    }
+    const event = await waiting(harness, { event_type_prefix: "prefect.flow-run.Complted", timeout: 2 });
+    expect(event.structured).toMatchObject({
+      code: "invalid_input",
+      message: message("Complted", "Completed"),
+      hint: "Give Completed, or the exact name of the event in filter.event.name.",
+    });
+  });
+
+  test("the hint of the refusal waits for the state that a flow itself names so", async () => {
+    await using harness = await openToolHarness();
+    harness.flowRuns([run]);
+    follow(harness, "open");
+    const filter = { event: { name: ["prefect.flow-run.Complete"] } };
+    const { structured } = await waiting(harness, { flow_run: run.id, filter, timeout: 2 });
+    expect(structured).toMatchObject({ reached: false, outcome: expect.stringContaining("no matching event") });
+    for (const event_type_prefix of ["prefect.flow-run.Comp", "prefect.flow-run.heartbeat", "prefect.task-run."]) {
+      const part = await waiting(harness, { flow_run: run.id, event_type_prefix, timeout: 1 });
+      expect([event_type_prefix, part.structured.reached]).toEqual([event_type_prefix, false]);
+    }
+  });
+
+  test("waits for a name that is near none of Prefect's, and states that from the start", async () => {
+    await using harness = await openToolHarness();
+    harness.flowRuns([run]);
+    harness.fake.workspace.flowRuns.push(run);
+    follow(harness, "open");
+    const note = 'No recorded run has a state "Bogus", and it is none of Prefect\'s own.';
+    const bogus = await waiting(harness, { flow_run: run.id, state: ["Bogus"], timeout: 2 });
     expect(bogus.notices[0]).toBe(`0/2 ${note}`);
     expect(bogus.structured).toMatchObject({ reached: false, coverage: { complete: true, notes: [note] } });
     expect(bogus.text).toContain(note);

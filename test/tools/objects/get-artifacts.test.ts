@@ -71,6 +71,19 @@ describe("get_artifacts from the record", () => {
   });
 });
 
+describe("get_artifacts of a type that Prefect itself does not make", () => {
+  test("names the nearest type where nothing was found; other types are possible", async () => {
+    await using harness = await openToolHarness();
+    harness.objects("artifact", [progress, table, report, { ...report, id: anId(6), type: "chart" }]);
+    const notes = async (type: string) => (await harness.call(getArtifactsTool, { type })).structured.coverage.notes;
+    expect(await notes("markdwn")).toEqual([
+      'No artifact has the type "markdwn"; did you mean "markdown"? Types: markdown, table, link, image, progress, result.',
+    ]);
+    expect(await notes("link")).toBeUndefined();
+    expect(await notes("chart")).toBeUndefined();
+  });
+});
+
 describe("get_artifacts from Prefect", () => {
   test("leaves out what runs returned, and saves a list that it has read to its end", async () => {
     await using harness = await openToolHarness();

@@ -115,6 +115,26 @@ describe("get_work_pools from the record", () => {
   });
 });
 
+describe("get_work_pools of a type that no pool has", () => {
+  for (const source of ["record", "live"] as const) {
+    test(`names the nearest type and those that there are, ${source}`, async () => {
+      await using harness = await openToolHarness({ record: source === "record" });
+      if (source === "record") fillRecord(harness);
+      else fillPrefect(harness);
+      const ask = async (type: string) => (await harness.call(getWorkPoolsTool, { type })).structured;
+      const misspelt = await ask("proces");
+      expect(misspelt).toMatchObject({ work_pools: [], source, coverage: { complete: true } });
+      expect(misspelt.coverage.notes).toEqual([
+        'No work pool has the type "proces"; did you mean "process"? Types: kubernetes, process.',
+      ]);
+      expect((await ask("docker")).coverage.notes).toEqual([
+        'No work pool has the type "docker". Types: kubernetes, process.',
+      ]);
+      expect((await ask("process")).coverage).not.toHaveProperty("notes");
+    });
+  }
+});
+
 describe("get_work_pools from Prefect", () => {
   test("reads pools, queues, workers and slots, and saves the lists", async () => {
     await using harness = await openToolHarness();

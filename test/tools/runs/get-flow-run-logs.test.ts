@@ -275,6 +275,11 @@ describe("get_flow_run_logs fails", () => {
     fillRecord(harness, lines(300));
     const { structured } = await harness.call(getFlowRunLogsTool, { flow_run_id: run.id, level: "loud" });
     expect(structured).toMatchObject({ code: "invalid_input", message: 'unknown level "loud"' });
+    const misspelt = await harness.call(getFlowRunLogsTool, { flow_run_id: run.id, level: "eror" });
+    expect(misspelt.structured).toMatchObject({
+      message: 'unknown level "eror"; did you mean "ERROR"?',
+      hint: "Levels: DEBUG, INFO, WARNING, ERROR, CRITICAL, or a number.",
+    });
     const both = await harness.call(getFlowRunLogsTool, { flow_run_id: run.id, head: true, tail: true });
     expect(both.structured.message).toBe("head and tail cannot both be given");
     const page = await harness.call(getFlowRunLogsTool, { flow_run_id: run.id });
