@@ -1,5 +1,6 @@
 /** Flows with the names of their deployments and their last runs, as far as these are recorded. */
-import type { Freshness } from "../../model/freshness.ts";
+import { type Sentence, sentence } from "../../lib/shown-text.ts";
+import { type Freshness, withNotes } from "../../model/freshness.ts";
 import { fullName } from "../../model/objects/full-name.ts";
 import type { Flow } from "../../model/objects.ts";
 import type { FilterSet } from "../../store/filters/bodies.ts";
@@ -44,5 +45,20 @@ export async function listFlows(ctx: QueryContext, question: FlowsQuestion): Pro
       deployments === null ? null : (deployments.get(flow.id) ?? []).map((name) => fullName(flow.name, name)),
     lastRun: areRunsKnown ? (findStartedRuns(db, "flow_id", flow.id, 1).map(lineOfRow)[0] ?? null) : null,
   }));
-  return { items, hasMore, freshness };
+  const lacks = items.length === 0 ? [] : lacksNotes(deployments !== null, areRunsKnown);
+  return { items, hasMore, freshness: withNotes(freshness, lacks) };
+}
+
+/** What of a flow is read from the record alone, and is missing from it. */
+function lacksNotes(areDeploymentsKnown: boolean, areRunsKnown: boolean): Sentence[] {
+  return [
+    ...(areDeploymentsKnown
+      ? []
+      : [
+          sentence`Deployments of the flows are not shown, because their list is not recorded; get_deployments lists them.`,
+        ]),
+    ...(areRunsKnown
+      ? []
+      : [sentence`Last runs are not shown, because flow runs are not recorded up to now; get_flow_runs lists them.`]),
+  ];
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { sentence } from "../../lib/shown-text.ts";
+import { withNotes } from "../../model/freshness.ts";
 import { listDeployments, readDeploymentDetail } from "../../queries/objects/deployments.ts";
 import { joinFreshness } from "../../queries/source/answer.ts";
 import { OBJECT_SORTS } from "../../store/filters/sorts.ts";
@@ -16,6 +17,9 @@ import {
   fullDeployment,
   scheduleTexts,
 } from "./deployment-items.ts";
+
+const RUNS_NOT_RECORDED = sentence`Last and next runs are not shown, because flow runs are not recorded up to now; get_flow_runs or get_deployments with deployment shows them.`;
+const RUNS_NOT_READ = sentence`Last and next runs are not shown, because fresh reads deployments only; get_flow_runs or get_deployments with deployment shows them.`;
 
 export const getDeploymentsTool = listTool({
   kind: "deployment",
@@ -74,7 +78,9 @@ export const getDeploymentsTool = listTool({
     const page = await listDeployments(ctx, { set, sort, limit, offset: offsetOf(position), fresh });
     const [only] = isSingle ? page.items : [];
     const detail = only ? await readDeploymentDetail(ctx, only, fresh) : null;
-    const freshness = joinFreshness([page.freshness, ...(detail?.freshness ?? [])]);
+    const lacksRuns = detail === null && page.items.some(({ areRunsKnown }) => !areRunsKnown);
+    const notes = lacksRuns ? [fresh === true ? RUNS_NOT_READ : RUNS_NOT_RECORDED] : [];
+    const freshness = withNotes(joinFreshness([page.freshness, ...(detail?.freshness ?? [])]), notes);
     const rows = await Promise.all(
       page.items.map(async (item) => ({ item, detail, schedules: await scheduleTexts(item.deployment) })),
     );

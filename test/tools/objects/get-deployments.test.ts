@@ -220,6 +220,30 @@ describe("get_deployments from Prefect", () => {
     expect(answer.structured.deployments[0].recent_runs.length).toBe(2);
   });
 
+  test("states that last and next runs are missing from a list, and why", async () => {
+    await using harness = await openToolHarness({ record: false });
+    fillPrefect(harness);
+    const notes = async (args: object) =>
+      (await harness.call(getDeploymentsTool, args)).structured.coverage.notes ?? [];
+    const missing =
+      "Last and next runs are not shown, because flow runs are not recorded up to now; get_flow_runs or get_deployments with deployment shows them.";
+    expect(await notes({})).toEqual([missing]);
+    expect(await notes({ detail: "full" })).toEqual([missing]);
+    expect(await notes({ name: "nothing" })).toEqual([]);
+    expect(await notes({ deployment: nightly.id })).not.toContain(missing);
+  });
+
+  test("states that a fresh list has no runs; the recorded one has them", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness);
+    fillPrefect(harness);
+    const fresh = await harness.call(getDeploymentsTool, { fresh: true });
+    expect(fresh.structured.coverage.notes).toEqual([
+      "Last and next runs are not shown, because fresh reads deployments only; get_flow_runs or get_deployments with deployment shows them.",
+    ]);
+    expect((await harness.call(getDeploymentsTool, {})).structured.coverage).not.toHaveProperty("notes");
+  });
+
   test("sends the filter unchanged", async () => {
     await using harness = await openToolHarness();
     fillPrefect(harness);

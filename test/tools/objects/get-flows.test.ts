@@ -17,6 +17,7 @@ describe("get_flows", () => {
     harness.following();
     const answer = await harness.call(getFlowsTool, {});
     expect(harness.fake.takeRequests()).toEqual([]);
+    expect(answer.structured.coverage).not.toHaveProperty("notes");
     expect(answer.structured.flows).toEqual([
       { id: billing.id, name: "billing" },
       {
@@ -47,6 +48,24 @@ describe("get_flows", () => {
     ]);
     const next = await harness.call(getFlowsTool, { limit: 1, cursor: answer.structured.next_cursor });
     expect(next.structured.flows).toMatchObject([{ id: orders.id }]);
+  });
+
+  test("states that deployments and last runs are missing where they are not recorded", async () => {
+    const notes = [
+      "Deployments of the flows are not shown, because their list is not recorded; get_deployments lists them.",
+      "Last runs are not shown, because flow runs are not recorded up to now; get_flow_runs lists them.",
+    ];
+    for (const record of [true, false]) {
+      await using harness = await openToolHarness({ record });
+      harness.fake.workspace.flows.push(orders, billing);
+      for (const args of [{}, { flow: "billing" }, { fresh: true }]) {
+        const { structured, text } = await harness.call(getFlowsTool, args);
+        expect(structured.coverage).toMatchObject({ complete: true, notes });
+        expect(text).toContain("Last runs are not shown");
+      }
+      const none = await harness.call(getFlowsTool, { name: "nothing" });
+      expect(none.structured.coverage).not.toHaveProperty("notes");
+    }
   });
 
   test("fails on unknown fields, unknown names and a cursor of other arguments", async () => {
