@@ -28,14 +28,15 @@ export async function callTool(
   let reporter: Pick<Tenant, "logger" | "hidesSettings"> = tenant;
   let redact: Redact | null = null;
   let result: CallResult;
+  let body: string | undefined;
   try {
     const query = tenant.query();
     reporter = { logger: tenant.logger, hidesSettings: tenant.hidesSettings === true };
     redact = tenant.redact ?? null;
     const { isCloud } = tenant;
-    result = answerResult(
-      await runTool(tool, { query, signal: either.signal, progress: call.progress, isCloud }, args),
-    );
+    const answer = await runTool(tool, { query, signal: either.signal, progress: call.progress, isCloud }, args);
+    result = answerResult(answer);
+    body = answer.body;
   } catch (error) {
     result = errorResult(ended?.aborted ? tenantClosed() : publicError(reporter, tool.name, error));
   } finally {
@@ -43,7 +44,7 @@ export async function callTool(
   }
   // Prefect may have refused the caller's credential during the call: then the answer must not reach the caller.
   if (ended?.aborted) return errorResult(tenantClosed());
-  const clean = redact ? withoutSecrets(result, redact) : result;
+  const clean = redact ? withoutSecrets(result, redact, body) : result;
   return hiddenPath ? withoutPath(clean, hiddenPath) : clean;
 }
 
@@ -71,10 +72,10 @@ function eitherSignal(one: AbortSignal, other: AbortSignal): { signal: AbortSign
  * Rows are redacted before they are recorded, live answers when they are received. This also covers records that were written before a
  * credential was configured, and secrets that a tool assembles from harmless parts.
  */
-function withoutSecrets(result: CallResult, redact: Redact): CallResult {
+function withoutSecrets(result: CallResult, redact: Redact, body: string | undefined): CallResult {
   return {
     ...result,
-    content: result.content.map((block) => ({ ...block, text: redact.text(block.text) })),
+    content: result.content.map((block) => ({ ...block, text: redact.answerText(block.text, body) })),
     structuredContent: redact.answer(result.structuredContent),
   };
 }

@@ -11,6 +11,7 @@ import {
   PROTOCOL_VERSION_META_KEY,
 } from "@modelcontextprotocol/server";
 import { isJsonObject } from "../lib/exact-json.ts";
+import { structuredJson } from "../tools/definition/list-page.ts";
 import type { CallResult } from "./call-result.ts";
 import { callTool } from "./guard.ts";
 import type { Tenant } from "./tenant.ts";
@@ -94,7 +95,7 @@ export function responseText(
   const head = _meta === undefined ? "" : `"_meta":{${own}${own && stamp ? "," : ""}${stamp}},`;
   const failed = isError ? ',"isError":true' : "";
   const tail = server === null ? "" : `,"resultType":"complete"${_meta === undefined ? `,"_meta":{${stamp}}` : ""}`;
-  const structured = JSON.stringify(structuredContent);
+  const structured = structuredJson(structuredContent);
   return `{"result":{${head}"content":[${texts}],"structuredContent":${structured}${failed}${tail}},"jsonrpc":"2.0","id":${JSON.stringify(id)}}`;
 }
 

@@ -119,6 +119,11 @@ function runsOf(text: string): { from: number; to: number }[] {
   return runs;
 }
 
+/** Whether a text in base64 could be read. */
+export function hasEncodedText(text: string): boolean {
+  return runsOf(text).some(({ from, to }) => decoded(text.slice(from, to)) !== null);
+}
+
 /** Replaces texts in base64 that hold a secret, such as JSON. `redact`: of one text. */
 export function replaceEncoded(text: string, redact: (inner: string) => string): string {
   let result = "";

@@ -13,6 +13,11 @@ const HAS_OCTET = /%[0-9a-f]{2}/i;
 /** A part of a URL, in which its separators are encoded. */
 const PART = /[^\s&?=;"'<>]+/g;
 
+/** Whether one of the functions below could change the text. */
+export function hasEncoding(text: string): boolean {
+  return HAS_ESCAPE.test(text) || HAS_OCTET.test(text);
+}
+
 /** A text in which the colours hide a secret loses all of them; others stay as they are. */
 export function replaceColoured(text: string, redact: (text: string) => string): string {
   if (!HAS_ESCAPE.test(text)) return text;

@@ -20,7 +20,7 @@ import {
   withEntries,
 } from "./secret-fields.ts";
 import { replaceCommandItems } from "./statements/command-secrets.ts";
-import { createTextRedactor } from "./text-secrets.ts";
+import { createInertCheck, createTextRedactor } from "./text-secrets.ts";
 import { NAMED_SECRET } from "./words/redaction-mark.ts";
 
 export interface RedactOptions {
@@ -45,11 +45,19 @@ export interface Redact {
   /** One plain string. */
   text(text: string): string;
   /**
+   * The same for the text of an answer. `body`: whole lines of it that can be the same in several answers. They are read once if no
+   * search finds the beginning of a secret in them, and none does in the rest.
+   */
+  answerText(text: string, body: string | undefined): string;
+  /**
    * What `clean`, which calls the functions above, makes of the value. Awaits `pause` between parts of a large value, so that it does
    * not block the process: its texts are redacted first, up to `CHARS_IN_PART` characters in one part, or one longer text.
    */
   inParts<T, U>(value: T, clean: (value: T) => U, pause: () => Promise<void>): Promise<U>;
 }
+
+/** Parts of answers that are known to be inert, at most 30 KB each. */
+const MAX_INERT = 16;
 
 /** Takes 20 ms in ordinary text, at worst 0.2 s. */
 const CHARS_IN_PART = 256 * 1024;
@@ -71,6 +79,8 @@ interface Field {
 
 class Redactor {
   private readonly redactText: (text: string) => string;
+  private readonly isInert: (text: string) => boolean;
+  private readonly inertBodies = new Set<string>();
   /** By the names of fields, which repeat in every event. */
   private readonly fields = new Map<string, Field>();
   /** While a large value is redacted: what its texts become. */
@@ -82,6 +92,7 @@ class Redactor {
 
   constructor({ credentials }: RedactOptions) {
     this.redactText = createTextRedactor(credentials);
+    this.isInert = createInertCheck(credentials);
   }
 
   /** Redacts one string, and notes whether an AWS key id was in it. */
@@ -241,6 +252,24 @@ class Redactor {
     return this.withAwsSecrets((one) => this.string(one), text);
   }
 
+  answerText(text: string, body: string | undefined): string {
+    if (!body) return this.text(text);
+    const at = text.indexOf(body);
+    const end = at + body.length;
+    const isWholeLines = at > 0 && text[at - 1] === "\n" && text[end] === "\n";
+    const isInert =
+      isWholeLines && this.isInert(text.slice(0, at)) && this.isInert(text.slice(end)) && this.isInertBody(body);
+    return isInert ? text : this.text(text);
+  }
+
+  private isInertBody(body: string): boolean {
+    if (this.inertBodies.has(body)) return true;
+    if (!this.isInert(body)) return false;
+    if (this.inertBodies.size >= MAX_INERT) this.inertBodies.clear();
+    this.inertBodies.add(body);
+    return true;
+  }
+
   async inParts<T, U>(value: T, clean: (value: T) => U, pause: () => Promise<void>): Promise<U> {
     const prepared = await this.prepare(value, pause);
     this.prepared = prepared;
@@ -304,6 +333,7 @@ export function createRedactor(options: RedactOptions): Redact {
     object,
     answer: (value) => redactor.answer(value),
     text: (text) => redactor.text(text),
+    answerText: (text, body) => redactor.answerText(text, body),
     inParts: (value, clean, pause) => redactor.inParts(value, clean, pause),
   };
 }

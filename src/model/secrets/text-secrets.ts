@@ -2,6 +2,7 @@
 import { LiteralSet, type Occurrence } from "../../lib/literal-set.ts";
 import { TrigramFilter } from "../../lib/trigram-filter.ts";
 import {
+  hasEncodedText,
   MANIFEST_LITERALS,
   replaceEncoded,
   replaceManifestSecrets,
@@ -11,7 +12,7 @@ import {
 import { NAME_LITERALS } from "./name-in-text.ts";
 import { replaceNamedValues } from "./named-values.ts";
 import { PRIVATE_KEY_LITERALS, replacePrivateKeys } from "./private-keys.ts";
-import { replaceColoured, replacePercentEncoded } from "./readable-text.ts";
+import { hasEncoding, replaceColoured, replacePercentEncoded } from "./readable-text.ts";
 import { literalsOf, VOCABULARY } from "./secret-literals.ts";
 import {
   AUTH_LITERALS,
@@ -106,6 +107,23 @@ export function createTextRedactor(credentials: readonly string[]): (text: strin
   const inPlainText = (text: string): string => inText(text, MAX_ENCODINGS);
   return (text) =>
     text.length < 4 ? text : inPlainText(replacePercentEncoded(replaceColoured(text, inPlainText), inPlainText));
+}
+
+/**
+ * Whether lines are inert: no search finds anything in them that its replacements begin with, so they stay the same whatever lines are
+ * before and after them. A text of which all parts are inert stays the same, because what the searches look for is within one line.
+ */
+export function createInertCheck(credentials: readonly string[]): (lines: string) => boolean {
+  const configured = literalsOf(credentials);
+  const isWithinLines = ![...LITERALS.map(({ text }) => text), ...configured.forms].some((text) => text.includes("\n"));
+  return (lines) =>
+    isWithinLines &&
+    !NOT_ASCII.test(lines) &&
+    !lines.includes("@") &&
+    !hasEncoding(lines) &&
+    !hasEncodedText(lines) &&
+    secretLiterals().occurrencesIn(lines).length === 0 &&
+    configured.replace(lines) === lines;
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: everything but ASCII is meant.

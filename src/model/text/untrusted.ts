@@ -18,8 +18,12 @@ export function makeTag(randomBytes: (size: number) => Uint8Array): string {
   return tag;
 }
 
-/** The lines between marks with the tag. In the lines, the tag is replaced, and what looks like a mark no longer does. */
-export function fence(lines: readonly Line[], tag: string): string {
-  const inside = visibleText(lines.join("\n")).replaceAll(tag, "-").replace(MARK_LIKE, "‹");
-  return `<untrusted-${tag}>\n${inside}\n</untrusted-${tag}>`;
+/** The lines as one text in which nothing looks like a mark. */
+export function textWithoutMarks(lines: readonly Line[]): string {
+  return visibleText(lines.join("\n")).replace(MARK_LIKE, "‹");
+}
+
+/** Puts a text of `textWithoutMarks` between marks with the tag, which is replaced in the text. */
+export function fence(inside: string, tag: string): string {
+  return `<untrusted-${tag}>\n${inside.replaceAll(tag, "-")}\n</untrusted-${tag}>`;
 }

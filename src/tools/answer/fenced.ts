@@ -1,20 +1,30 @@
 import type { Line, Sentence } from "../../lib/shown-text.ts";
-import { fence, makeTag } from "../../model/text/untrusted.ts";
+import { fence, makeTag, textWithoutMarks } from "../../model/text/untrusted.ts";
 
 declare const shown: unique symbol;
 
 /** Lines between marks. */
 export type Fenced = string & { readonly [shown]: "fenced" };
 
+/** Lines of workspace data, to be put between marks. */
+export type Inside = string & { readonly [shown]: "inside" };
+
 /** The text of an answer: sentences of this program, and workspace data between marks. */
 export type AnswerText = string & { readonly [shown]: "answer" };
 
 /** Workspace data between marks with a random tag, new for each answer: data cannot contain the end mark. */
 export function fenced(lines: readonly Line[]): Fenced {
-  return fence(
-    lines,
-    makeTag((size) => crypto.getRandomValues(new Uint8Array(size))),
-  ) as Fenced;
+  return betweenMarks(insideMarks(lines));
+}
+
+/** The part of `fenced` that is the same in each answer with these lines. */
+export function insideMarks(lines: readonly Line[]): Inside {
+  return textWithoutMarks(lines) as Inside;
+}
+
+export function betweenMarks(inside: Inside): Fenced {
+  const tag = makeTag((size) => crypto.getRandomValues(new Uint8Array(size)));
+  return fence(inside, tag) as Fenced;
 }
 
 /** Each part in a line of its own; null is left out. */

@@ -20,6 +20,8 @@ export interface ToolAnswer {
   readonly text: AnswerText;
   /** Names of members that hold text written by flows or users. */
   readonly untrusted?: readonly string[];
+  /** Whole lines of `text` that can be the same in several answers. */
+  readonly body?: string;
 }
 
 export interface ToolAnnotations {

@@ -30,6 +30,19 @@ type Input = z.infer<typeof input>;
 const FULL_FIELDS = ["event", "resource", "related", "payload", "follows", "occurred", "received"];
 const BRIEF_FIELDS = ["resource_id", "resource_name", "flow_run", "flow", "deployment", "work_pool", "tags", "message"];
 
+const COLUMNS = [
+  "occurred",
+  "event",
+  "resource",
+  "flow_run",
+  "flow/deployment",
+  "flow",
+  "deployment",
+  "work_pool",
+  "tags",
+  "message",
+];
+
 export const readEventsTool = defineTool({
   name: "read_events",
   title: "Read events",
@@ -61,18 +74,7 @@ export const readEventsTool = defineTool({
       budget: tokenBudget(args),
       extra: { window: isoRange(page.window) },
       layout: isFull && !args.fields ? "json" : "table",
-      order: [
-        "occurred",
-        "event",
-        "resource",
-        "flow_run",
-        "flow/deployment",
-        "flow",
-        "deployment",
-        "work_pool",
-        "tags",
-        "message",
-      ],
+      order: COLUMNS,
       toRow: args.fields ? shortResource : eventRow,
       keepsMillis: true,
       hint: sentence`Narrow by event_type_prefix, flow_run, deployment or times.`,

@@ -38,7 +38,7 @@ import { parseStateMessage, parseTraceback } from "../../../src/model/runs/trace
 import { createRedactor } from "../../../src/model/secrets/redact.ts";
 import { matchesSearch, parseSearchTerms } from "../../../src/model/text/search-terms.ts";
 import { sqlLike } from "../../../src/model/text/sql-like.ts";
-import { fence } from "../../../src/model/text/untrusted.ts";
+import { fence, textWithoutMarks } from "../../../src/model/text/untrusted.ts";
 import { indexText, wordsOf } from "../../../src/model/text/words.ts";
 import { errorReason } from "../../../src/prefect/transport/error-body.ts";
 import { isHtmlPage, pageTitle } from "../../../src/prefect/transport/html-page.ts";
@@ -138,7 +138,7 @@ export const TEXT_PASSES: readonly Pass<string>[] = [
   pass("indented", indented),
   pass(
     "fence",
-    (text) => fence(verbatim(text), "tag"),
+    (text) => fence(textWithoutMarks(verbatim(text)), "tag"),
     (_, fenced) => (fenced.match(/<\s*\/?\s*untrusted/gi)?.length === 2 ? null : "a mark within the marks"),
   ),
   pass("visibleText", visibleText),
