@@ -205,6 +205,10 @@ export function assembleSettings(
       allow: values.PREFECT_MCP_TOOLS_ALLOW,
       deny: values.PREFECT_MCP_TOOLS_DENY,
     },
+    webhook: {
+      secret: values.PREFECT_MCP_WEBHOOK_SECRET,
+      allowedHosts: values.PREFECT_MCP_WEBHOOK_ALLOWED_HOSTS,
+    },
     docs: values.PREFECT_MCP_DOCS,
     docsUrl: values.PREFECT_MCP_DOCS_URL ?? "https://prefect-docs.fastmcp.app/mcp",
     http: httpOf(values, context),

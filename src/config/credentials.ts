@@ -13,13 +13,27 @@ function isSecretHeader(name: string, value: string): boolean {
 }
 
 /** The secrets among the settings, for `createRedactor`: key, auth string, secret headers, proxy passwords, callers' tokens. */
-export function credentialsOf({ auth, customHeaders, proxy, http, isNamedByCaller }: Settings): readonly string[] {
+export function credentialsOf({
+  auth,
+  customHeaders,
+  proxy,
+  http,
+  webhook,
+  isNamedByCaller,
+}: Settings): readonly string[] {
   return [
     ...(auth.kind === "key" ? [auth.key] : []),
     ...(auth.kind === "basic" ? [auth.authString] : []),
     ...Object.entries(customHeaders).flatMap(([name, value]) => (isSecretHeader(name, value) ? [value] : [])),
     // Not for a Prefect that a caller named: the operator's secrets are never sent to it, and a caller who guesses one could see from
     // a redacted text that the guess was right.
-    ...(isNamedByCaller ? [] : [...passwordIn(proxy.http), ...passwordIn(proxy.https), ...http.tokens]),
+    ...(isNamedByCaller
+      ? []
+      : [
+          ...passwordIn(proxy.http),
+          ...passwordIn(proxy.https),
+          ...http.tokens,
+          ...(webhook.secret === null ? [] : [webhook.secret]),
+        ]),
   ];
 }

@@ -92,6 +92,17 @@ export const recordSettings = {
     description: "Tools never offered.",
     invalid: "fatal",
   }),
+  PREFECT_MCP_WEBHOOK_SECRET: ownSetting(text, null, {
+    type: "secret",
+    toml: "mcp.webhook_secret",
+    isSecret: true,
+    description: "Signs what `watch --webhook` sends; it sends nothing without it. `whsec_` and base64, or any text.",
+  }),
+  PREFECT_MCP_WEBHOOK_ALLOWED_HOSTS: ownSetting(list, [], {
+    type: "list of hosts",
+    toml: "mcp.webhook_allowed_hosts",
+    description: "Hosts that `watch --webhook` may send to although their address is private, or over http.",
+  }),
   PREFECT_MCP_DOCS: ownSetting(flag, false, {
     type: "on/off",
     toml: "mcp.docs",

@@ -73,6 +73,8 @@ export interface Settings {
   readonly liveDeadlineMs: number;
   readonly logLevel: LogLevel;
   readonly tools: { readonly preset: string; readonly allow: readonly string[]; readonly deny: readonly string[] };
+  /** Of `watch --webhook`. */
+  readonly webhook: { readonly secret: string | null; readonly allowedHosts: readonly string[] };
   /** Whether questions about Prefect's documentation may be sent to `docsUrl`. */
   readonly docs: boolean;
   readonly docsUrl: string;

@@ -1,5 +1,5 @@
 /** Which `prefect://` resources a change of the record affects. */
-import type { ServerUs } from "../lib/time.ts";
+import { type LocalUs, onServerClock } from "../lib/time.ts";
 import { type Kind, kindOfResource } from "../model/kinds.ts";
 import {
   findIncidentChanges,
@@ -7,6 +7,7 @@ import {
   isLoud,
   markIncidents,
 } from "../queries/incidents/incident-changes.ts";
+import { statedSkewUs } from "../queries/source/server-time.ts";
 import type { RecordDb } from "../store/database.ts";
 import { findFlowRunRow } from "../store/runs/flow-runs.ts";
 
@@ -61,13 +62,13 @@ export function indexChanges(changes: ResourceChanges, db: RecordDb | null): Cha
 export type AffectedTest = (changed: ChangeIndex) => boolean;
 
 /** `db`: the record as it is when the resource begins to be watched. */
-export function affectedTestOf(uri: string, db: RecordDb | null): AffectedTest {
+export function affectedTestOf(uri: string, db: RecordDb | null, nowUs: () => LocalUs): AffectedTest {
   const [, area = "", rest = ""] = /^prefect:\/\/([^/?#]+)\/?(.*)/s.exec(uri) ?? [];
   if (area === "record") return () => true;
   if (area === "dashboard") {
     return (changed) => changed.has("flow_run", "work_pool", "work_queue", "concurrency_limit");
   }
-  if (area === "incidents") return incidentsTest(db);
+  if (area === "incidents") return incidentsTest(db, nowUs);
   if (area === "deployments") return (changed) => changed.has("deployment", "flow_run");
   if (area === "events") {
     const prefix = decoded(rest);
@@ -79,19 +80,17 @@ export function affectedTestOf(uri: string, db: RecordDb | null): AffectedTest {
   return (changed) => changed.hasFlowRun(run);
 }
 
-/** Failures may have times of senders whose clocks are ahead. */
-const ANY_TIME: ServerUs = Number.MAX_SAFE_INTEGER - 1;
-
 /** Each look compares with the one before: most runs that change belong to no incident, and a single failure is silent. */
-function incidentsTest(db: RecordDb | null): AffectedTest {
-  let held: IncidentMarks | null = db === null ? null : markIncidents(db, ANY_TIME);
+function incidentsTest(db: RecordDb | null, nowUs: () => LocalUs): AffectedTest {
+  const at = (record: RecordDb) => onServerClock(nowUs(), statedSkewUs(record));
+  let held: IncidentMarks | null = db === null ? null : markIncidents(db, at(db));
   return (changed) => {
     if (changed.db === null || !changed.has("flow_run")) return false;
     if (held === null) {
-      held = markIncidents(changed.db, ANY_TIME);
+      held = markIncidents(changed.db, at(changed.db));
       return false;
     }
-    return findIncidentChanges(changed.db, held, ANY_TIME).some(isLoud);
+    return findIncidentChanges(changed.db, held).some(isLoud);
   };
 }
 

@@ -119,7 +119,7 @@ export function createResourceWatch(options: ResourceWatchOptions): ResourceWatc
     add(uri, notify) {
       if (watched.size >= MAX_WATCHED && !watched.has(uri)) throw tooMany();
       const entry = watched.get(uri) ?? {
-        isAffectedBy: affectedTestOf(uri, options.record()),
+        isAffectedBy: affectedTestOf(uri, options.record(), () => clock.nowUs()),
         listeners: new Set(),
         notifiedMs: NEVER_MS,
         isDue: false,

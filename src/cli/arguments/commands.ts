@@ -37,6 +37,19 @@ export const COMMAND_SPECS = {
       "After an interruption it continues where it stopped.",
     ],
   },
+  watch: {
+    summary: "follow failures live, and send them to a webhook",
+    flags: {
+      webhook: { value: "URL", help: "also send each change as a signed POST request (PREFECT_MCP_WEBHOOK_SECRET)" },
+      all: { help: "also a failure that occurs for the first time, and its end" },
+    },
+    details: [
+      "It keeps the record up to date, lists the incidents that are open, and then writes one line for each change: an error that",
+      "repeats, that returns after its deployments had recovered, or that has recovered. It runs until interrupted.",
+      "Messages to the webhook follow https://www.standardwebhooks.com: webhook-id, webhook-timestamp, webhook-signature.",
+      "A message is tried up to 5 times. The URL has to be public https, or on this machine.",
+    ],
+  },
   status: {
     summary: "what the record holds, how recent it is, and which process syncs it",
     flags: { json: JSON_FLAG },

@@ -1,5 +1,5 @@
 /** What happened to the incidents of a record since the last look. */
-import type { ServerUs } from "../../lib/time.ts";
+import { addUs, MINUTE_US, type ServerUs } from "../../lib/time.ts";
 import type { RecordDb } from "../../store/database.ts";
 import type { Incident } from "./group-incidents.ts";
 import { findIncidents } from "./incidents.ts";
@@ -21,18 +21,21 @@ type Mark = Pick<Incident, "state" | "lastUs">;
 /** The incidents as they were at the last look. `findIncidentChanges` replaces its marks. */
 export interface IncidentMarks {
   marks: ReadonlyMap<string, Mark>;
+  /** What happened earlier is history that is recorded late. */
+  readonly sinceUs: ServerUs;
 }
 
 export function markIncidents(db: RecordDb, nowUs: ServerUs): IncidentMarks {
-  return { marks: marksOf(findIncidents(db, nowUs, WATCHED).incidents) };
+  return { marks: marksOf(findIncidents(db, WATCHED).incidents), sinceUs: addUs(nowUs, -MINUTE_US) };
 }
 
 /** Changes since the last look, oldest first. Incidents that left the record by age are no change. */
-export function findIncidentChanges(db: RecordDb, held: IncidentMarks, nowUs: ServerUs): IncidentChange[] {
-  const { incidents } = findIncidents(db, nowUs, WATCHED);
+export function findIncidentChanges(db: RecordDb, held: IncidentMarks): IncidentChange[] {
+  const { incidents } = findIncidents(db, WATCHED);
   const before = held.marks;
   held.marks = marksOf(incidents);
   return incidents.toReversed().flatMap((incident) => {
+    if ((incident.recoveredUs ?? incident.lastUs) < held.sinceUs) return [];
     const kind = changeOf(incident, before.get(incident.id));
     return kind === null ? [] : [{ kind, incident }];
   });
@@ -50,7 +53,8 @@ function marksOf(incidents: readonly Incident[]): ReadonlyMap<string, Mark> {
 function changeOf({ state, lastUs, failures }: Incident, before: Mark | undefined): IncidentChangeKind | null {
   const isRecovered = state === "recovered";
   if (before === undefined) return isRecovered ? "recovered" : failures.length > 1 ? "repeated" : "opened";
-  if (isRecovered) return before.state === "recovered" && lastUs <= before.lastUs ? null : "recovered";
-  if (lastUs <= before.lastUs && before.state !== "recovered") return null;
+  const hasOccurred = lastUs > before.lastUs;
+  if (isRecovered) return before.state === "recovered" && !hasOccurred ? null : "recovered";
+  if (!hasOccurred) return null;
   return state === "returned" && before.state !== "returned" ? "returned" : "repeated";
 }

@@ -3,7 +3,7 @@ import { sentence } from "../../lib/shown-text.ts";
 import { formatIsoSeconds, type ServerUs } from "../../lib/time.ts";
 import { type Freshness, withNotes } from "../../model/freshness.ts";
 import { parseStateMessage } from "../../model/runs/traceback.ts";
-import type { RecordDb } from "../../store/database.ts";
+import { inSnapshot, type RecordDb } from "../../store/database.ts";
 import { findTaskRuns } from "../../store/filters/find.ts";
 import { findLogsOfFlowRun } from "../../store/logs/logs.ts";
 import { findFullNames } from "../../store/objects/objects.ts";
@@ -72,7 +72,7 @@ export async function listIncidents(ctx: QueryContext, question: IncidentsQuesti
     ctx,
     { kind: "flow_run", what: "flow runs", window, fresh, needsUnfinished: true },
     {
-      record: (db) => findIncidents(db, nowUs),
+      record: (db) => findIncidents(db),
       live: async (live) => {
         const { value: source, ...rest } = await readFailures(ctx, live, window);
         return { value: { incidents: groupIncidents(source, nowUs), isCut: false }, ...rest };
@@ -86,7 +86,7 @@ export async function listIncidents(ctx: QueryContext, question: IncidentsQuesti
   const wanted = states.length === 0 ? recent : recent.filter(({ state }) => states.includes(state));
   const page = wanted.slice(offset, offset + limit);
   const isRecord = freshness.source === "record";
-  const items = await withNames(ctx, page, isRecord ? ctx.record() : null);
+  const items = await withIncidentNames(ctx, page, isRecord ? ctx.record() : null);
   return {
     items,
     counts,
@@ -95,10 +95,15 @@ export async function listIncidents(ctx: QueryContext, question: IncidentsQuesti
   };
 }
 
+/** Times of failures are those of their senders, whose clocks may be ahead. */
+const ANY_TIME: ServerUs = Number.MAX_SAFE_INTEGER - 1;
+
 /** All incidents of the record, last occurred first, among the newest failures. */
-export function findIncidents(db: RecordDb, nowUs: ServerUs, maxFailures = MAX_FAILURES): Found {
-  const source = recordedFailures(db, { fromUs: 0, toUs: nowUs }, maxFailures);
-  return { incidents: groupIncidents(source, nowUs), isCut: source.isCut };
+export function findIncidents(db: RecordDb, maxFailures = MAX_FAILURES): Found {
+  return inSnapshot(db, () => {
+    const source = recordedFailures(db, { fromUs: 0, toUs: ANY_TIME }, maxFailures);
+    return { incidents: groupIncidents(source, ANY_TIME), isCut: source.isCut };
+  });
 }
 
 function noted(ctx: QueryContext, { isCut, incidents }: Found, freshness: Freshness, nowUs: ServerUs): Freshness {
@@ -111,7 +116,8 @@ function noted(ctx: QueryContext, { isCut, incidents }: Found, freshness: Freshn
   ]);
 }
 
-async function withNames(
+/** `db`: the record that the incidents are from; null: names are read from Prefect. */
+export async function withIncidentNames(
   ctx: QueryContext,
   incidents: readonly Incident[],
   db: RecordDb | null,
