@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { postModern } from "../mcp/http/http-harness.ts";
 import { startHttpProduct } from "../mcp/http/http-product.ts";
@@ -24,13 +24,14 @@ beforeAll(async () => {
 afterAll(() => place[Symbol.dispose]());
 
 describe("the package", () => {
-  test("contains the program as one file, and no sources", async () => {
+  test("contains the program as one file, its bytecode, and no sources", async () => {
     const listed = await run(["tar", "-tzf", tarball], { cwd: place.dir, env: place.env() });
     expect(listed.stdout.trim().split("\n").sort()).toEqual([
       "package/CHANGELOG.md",
       "package/LICENSE",
       "package/README.md",
       "package/dist/prefect-mcp-bun.js",
+      "package/dist/prefect-mcp-bun.js.jsc",
       "package/package.json",
     ]);
   });
@@ -39,6 +40,24 @@ describe("the package", () => {
     const { dependencies = {} } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
     expect(dependencies).toEqual({});
     expect(readFileSync(join(ROOT, "dist", "prefect-mcp-bun.js"), "utf8")).toStartWith("#!/usr/bin/env bun\n");
+  });
+
+  test("runs without the bytecode, and with that of another build; neither file names a folder of this machine", async () => {
+    const [built, moved] = [join(ROOT, "dist"), join(place.dir, "moved")];
+    mkdirSync(moved, { recursive: true });
+    const file = join(moved, "prefect-mcp-bun.js");
+    const source = readFileSync(join(built, "prefect-mcp-bun.js"), "utf8");
+    const bytecode = readFileSync(join(built, "prefect-mcp-bun.js.jsc"));
+    expect([source.includes(ROOT), bytecode.includes(ROOT)]).toEqual([false, false]);
+    const title = async () => (await run([process.execPath, file, "tools"], emptyPlace())).stdout.split("\n")[0];
+    writeFileSync(file, source);
+    expect(await title()).toMatch(/^orientation +Orientation/);
+    writeFileSync(file, source.replace('title:"Orientation"', 'title:"Another build"'));
+    writeFileSync(`${file}.jsc`, bytecode);
+    expect(await title()).toMatch(/^orientation +Another build/);
+    writeFileSync(file, source);
+    writeFileSync(`${file}.jsc`, bytecode.fill(255, 0, 4));
+    expect(await title()).toMatch(/^orientation +Orientation/);
   });
 
   const command = (...args: string[]) => [
