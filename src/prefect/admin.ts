@@ -19,11 +19,12 @@ export function createAdminCalls(http: Http, serverVersion: ServerVersion): Admi
     /** The version of Prefect, `3.8.8`. (GET /version returns the version of the API, `0.8.4`.) */
     async readVersion(options) {
       const version = await http.get("/admin/version", options);
-      if (typeof version === "string") {
+      // Another service may answer with another text, such as "ok".
+      if (typeof version === "string" && /^\d/.test(version)) {
         serverVersion.observe(version);
         return version;
       }
-      throw http.failures.unexpectedAnswer("GET /admin/version", "a text was expected");
+      throw http.failures.unexpectedAnswer("GET /admin/version", "a version was expected");
     },
     /** GET /admin/settings; absent on Prefect Cloud (`not_found`). Secrets are masked by the server. */
     async readServerSettings(options) {

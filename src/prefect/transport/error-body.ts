@@ -13,6 +13,14 @@ export function errorReason(text: string): string {
   return typeof body.exception_message === "string" ? shortSentence(body.exception_message) : "";
 }
 
+/** Whether an error answer has one of Prefect's forms. A gateway answers with other JSON, such as `{"message": "no Route matched"}`. */
+export function isPrefectError(text: string): boolean {
+  // What is not read may be anything.
+  if (isBeyondBounds(text)) return true;
+  const body = parseObject(text);
+  return body !== null && ("detail" in body || "exception_message" in body);
+}
+
 function problem(entry: unknown): string {
   const { loc, msg } = (entry ?? {}) as { loc?: unknown; msg?: unknown };
   const path = Array.isArray(loc)
@@ -31,8 +39,12 @@ export function shortSentence(text: string): string {
 const MAX_CHARS = 1_000_000;
 const BOUNDS = { maxDepth: 100, maxValues: 50_000 };
 
+function isBeyondBounds(text: string): boolean {
+  return text.length > MAX_CHARS || findJsonExcess(text, BOUNDS) !== null;
+}
+
 function parseObject(text: string): Record<string, unknown> | null {
-  if (text.length > MAX_CHARS || findJsonExcess(text, BOUNDS) !== null) return null;
+  if (isBeyondBounds(text)) return null;
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : null;

@@ -4,7 +4,7 @@ import { AppError, type ErrorCode } from "../../errors.ts";
 import { asPlace, asReason, quote, type Sentence, sentence, withReplaced } from "../../lib/shown-text.ts";
 import { type PrefectConnection, proxyFor } from "./connection.ts";
 import { credentialHint, refusedCredential } from "./credentials.ts";
-import { errorReason, shortSentence } from "./error-body.ts";
+import { errorReason, isPrefectError, shortSentence } from "./error-body.ts";
 import type { HttpAnswer, TransportFailure } from "./exchange.ts";
 import { isHtmlPage, pageTitle } from "./html-page.ts";
 import { createMask } from "./mask.ts";
@@ -33,8 +33,6 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   422: "invalid_input",
   429: "rate_limited",
 };
-
-const JSON_OBJECT = /^\ufeff?\s*\{/;
 
 type UrlName = "PREFECT_API_URL" | "X-Prefect-Api-Url";
 
@@ -66,11 +64,11 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
     );
   }
 
-  /** A gateway without a backend answers 404 in plain text: it does not mean that an object was deleted. Prefect's reasons are JSON. */
+  /** A gateway without a backend answers 404 too, in plain text or JSON of its own: it does not mean that an object was deleted. */
   function foreign({ status }: HttpAnswer): AppError {
     return new AppError(
       "unavailable",
-      sentence`Prefect is not reached: something else answers ${status} at ${shownUrl}, not in JSON as Prefect does.`,
+      sentence`Prefect is not reached: something else answers ${status} at ${shownUrl}, not in the form of Prefect's errors.`,
       { hint: sentence`A gateway or a proxy may answer while Prefect is away; if not, correct ${urlName}.` },
     );
   }
@@ -204,7 +202,7 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
         });
       }
       const code = CODES[status] ?? "unavailable";
-      if ((code === "not_found" || code === "invalid_input") && !JSON_OBJECT.test(answer.text)) return foreign(answer);
+      if ((code === "not_found" || code === "invalid_input") && !isPrefectError(answer.text)) return foreign(answer);
       if (code === "not_found" && /^(Not Found|Method Not Allowed)$/.test(text)) {
         const hint = sentence`The server may be older than this function needs, or ${urlName} may be wrong.`;
         return new AppError(code, sentence`Prefect at ${shownUrl} does not know the route ${asPlace(route)}.`, {

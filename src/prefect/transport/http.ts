@@ -102,7 +102,8 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
       Math.min(remainingMs, connection.requestTimeoutMs),
       call.signal,
     );
-    offset.observe(answer.headers.get("date"), sentMs, clock.steadyMs(), wallMinusSteadyMs(clock));
+    if (hasPrefectsTime(answer))
+      offset.observe(answer.headers.get("date"), sentMs, clock.steadyMs(), wallMinusSteadyMs(clock));
     return answer;
   }
 
@@ -232,6 +233,15 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
     close: () => transport.close(),
   };
   return http;
+}
+
+/**
+ * Whether the `Date` header shows Prefect's clock. A web page or an error may come from a proxy, which has a clock of its own, and the
+ * header of an answer from a cache is as old as the answer, which is its `Age`.
+ * https://www.rfc-editor.org/rfc/rfc9111.html#name-age
+ */
+function hasPrefectsTime({ json, headers }: HttpAnswer): boolean {
+  return json !== undefined && !(Number(headers.get("age")) > 0);
 }
 
 function mayBeWrongBase(answer: HttpAnswer): boolean {

@@ -34,6 +34,7 @@ describe("a gateway that answers instead of Prefect, without a web page", () => 
     ["plain text", { text: "default backend - 404", headers: { "content-type": "text/plain" } }],
     ["XML", { text: "<?xml version='1.0'?><Error>x</Error>", headers: { "content-type": "application/xml" } }],
     ["nothing", { text: "", headers: {} }],
+    ["other JSON", { text: '{"message":"no Route matched with those values"}', headers: {} }],
     ["half of an object's list", { text: '[{"id', headers: { "content-type": "application/json" } }],
   ];
   const cases = BODIES.flatMap(([name, body]) =>
@@ -48,7 +49,7 @@ describe("a gateway that answers instead of Prefect, without a web page", () => 
     const error = await failureOf(client.readFlowRun(crypto.randomUUID()));
     expect([error.code, error.retryable, error.status]).toEqual(["unavailable", true, undefined]);
     expect(error.message).toBe(
-      `Prefect is not reached: something else answers ${status} at ${fake.url}, not in JSON as Prefect does.`,
+      `Prefect is not reached: something else answers ${status} at ${fake.url}, not in the form of Prefect's errors.`,
     );
   });
 

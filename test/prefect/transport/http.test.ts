@@ -238,6 +238,26 @@ describe("time", () => {
     const { serverOffset } = client;
     expect(Math.abs((serverOffset ? skewMsOf(serverOffset, clock) : 0) - 90_000)).toBeLessThan(1_500);
   });
+
+  test.each([
+    ["a web page", { status: 200, text: "<html><title>Sign in</title></html>" }],
+    ["an error page", { status: 502, text: "<html><title>502 Bad Gateway</title></html>" }],
+    ["an error in JSON", { status: 503, body: { message: "no healthy upstream" } }],
+    ["an answer that is not JSON", { status: 200, text: "ok" }],
+    ["an answer from a cache", { status: 200, body: "3.8.8", headers: { age: "7200" } }],
+  ])("the clock of a proxy is not taken for Prefect's: %s", async (_what, fault) => {
+    const clock = fastClock(1);
+    await using fake = await startFakePrefect();
+    const client = connect(fake, { maxRetries: 0 }, clock);
+    await client.readVersion();
+    const before = client.serverOffset;
+    expect(before).not.toBeNull();
+    const date = new Date(Date.now() + 7_200_000).toUTCString();
+    fake.faults.fail("/admin/version", { ...fault, headers: { date, ...("headers" in fault ? fault.headers : {}) } });
+    await client.readVersion().catch(() => {});
+    expect(client.serverOffset?.observedMs).toBe(before?.observedMs ?? Number.NaN);
+    expect(client.serverOffset?.newestLowMs).toBe(before?.newestLowMs ?? Number.NaN);
+  });
 });
 
 describe("answers beyond the bounds of JSON", () => {
