@@ -1,13 +1,13 @@
 /** The budget that the answers of callers' Prefects share. */
 
 import { expect, test } from "bun:test";
+import { systemClock } from "../../../src/lib/clock.ts";
 import { silentLogger } from "../../../src/lib/logger.ts";
 import { createPrefectClient } from "../../../src/prefect/client.ts";
 import { type AnswerBudget, createAnswerBudget } from "../../../src/prefect/transport/answer-budget.ts";
 import { DEFAULT_CONNECTION } from "../../support/default-connection.ts";
 import { failureOf } from "../../support/failure-of.ts";
 import { facts } from "../../support/fake-prefect/client.ts";
-import { fastClock } from "../../support/time/fast-clock.ts";
 import { waitUntil } from "../../support/time/wait-until.ts";
 
 const MB = 1_000_000;
@@ -41,7 +41,7 @@ function slowPrefect(bytes: number, isText = true) {
 
 function client(url: string, answers: AnswerBudget, isNamedByCaller = true) {
   const connection = { ...DEFAULT_CONNECTION, url, userAgent: "prefect-mcp-bun/0.1.0", isNamedByCaller };
-  return createPrefectClient(connection, { clock: fastClock(50), logger: silentLogger, answers });
+  return createPrefectClient(connection, { clock: systemClock, logger: silentLogger, answers });
 }
 
 /** Counts the reserved bytes. */
