@@ -15,6 +15,7 @@ import { getDeploymentsTool } from "./objects/get-deployments.ts";
 import { getFlowsTool } from "./objects/get-flows.ts";
 import { getObjectSchemaTool } from "./objects/get-object-schema.ts";
 import { getWorkPoolsTool } from "./objects/get-work-pools.ts";
+import { compareRunsTool } from "./runs/compare-runs.ts";
 import { diagnoseTool } from "./runs/diagnose.ts";
 import { getFlowRunLogsTool } from "./runs/get-flow-run-logs.ts";
 import { getFlowRunsTool } from "./runs/get-flow-runs.ts";
@@ -49,6 +50,7 @@ export const allTools: readonly ToolDefinition[] = [
   getIncidentsTool,
   whatChangedTool,
   getReliabilityTool,
+  compareRunsTool,
   reviewRateLimitsTool,
   getArtifactsTool,
   docsSearchPrefectTool,

@@ -85,6 +85,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     objects: ["limits", "names", "runs", "source"],
     search: ["events", "names", "source"],
     history: ["events", "names", "runs", "source"],
+    comparison: ["history", "runs", "source"],
     reliability: ["names", "source"],
     workspace: ["limits", "runs", "source"],
     incidents: ["diagnosis/facts", "names", "source"],

@@ -32,6 +32,7 @@ const DEFAULT_TOOLS = [
   "get_incidents",
   "what_changed",
   "get_reliability",
+  "compare_runs",
 ];
 
 const settings = (given: {
