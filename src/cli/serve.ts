@@ -10,8 +10,10 @@ import type { CommandContext } from "./command.ts";
 import { isTty } from "./terminal/is-tty.ts";
 import type { Output } from "./terminal/output.ts";
 
-/** The sync Worker starts this long after the first message, so that it does not slow down the first answers. */
-const FOLLOW_AFTER_MS = 150;
+/** The sync Worker starts this long after the first call of a tool is answered, so that it does not slow down the first answers. */
+const FOLLOW_AFTER_CALL_MS = 50;
+/** Without a call it starts this long after the first message. */
+const FOLLOW_AFTER_MESSAGE_MS = 1000;
 /** Without a message it starts after this time. */
 const FOLLOW_ANYWAY_MS = 2000;
 
@@ -35,7 +37,12 @@ export async function runServe(ctx: CommandContext): Promise<number> {
   const { signal } = ctx;
   const followAfter = (ms: number) => void systemClock.sleep(ms, signal).then(() => signal.aborted || app.follow());
   followAfter(FOLLOW_ANYWAY_MS);
-  await serveOverStdio(app, { clock: systemClock, signal, onFirstMessage: () => followAfter(FOLLOW_AFTER_MS) });
+  await serveOverStdio(app, {
+    clock: systemClock,
+    signal,
+    onFirstMessage: () => followAfter(FOLLOW_AFTER_MESSAGE_MS),
+    onFirstCallAnswered: () => followAfter(FOLLOW_AFTER_CALL_MS),
+  });
   return 0;
 }
 

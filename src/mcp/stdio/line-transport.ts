@@ -28,6 +28,8 @@ export interface LineTransportOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly onFirstMessage?: () => void;
+  /** Called once, when the first call of a tool is answered. */
+  readonly onFirstCallAnswered?: () => void;
   /** Called with each received message; returns the message to process. */
   readonly incoming?: (message: JSONRPCMessage) => JSONRPCMessage;
   /** Called with each message to send; returns the message to write. */
@@ -61,6 +63,9 @@ export class LineTransport implements Transport {
   private isClosed = false;
   private hasInputEnded = false;
   private hasMessage = false;
+  /** Id of the first call of a tool. */
+  private firstCall: unknown = undefined;
+  private hasAnsweredCall = false;
 
   constructor(streams: LineStreams, options: LineTransportOptions) {
     this.streams = streams;
@@ -142,8 +147,10 @@ export class LineTransport implements Transport {
       this.refuse(refusedRequest(content, sentence`the message ${excess}.`), line.length);
       return;
     }
+    const { method, id } = (content ?? {}) as { method?: unknown; id?: unknown };
+    if (method === "tools/call") this.firstCall ??= id;
     if (this.plainCalls?.take(content)) {
-      this.unanswered.add((content as { id: unknown }).id);
+      this.unanswered.add(id);
       return;
     }
     const message = toMessage(content);
@@ -184,6 +191,10 @@ export class LineTransport implements Transport {
 
   private settle(answered: unknown): void {
     this.unanswered.delete(answered);
+    if (answered === this.firstCall && answered !== undefined && !this.hasAnsweredCall) {
+      this.hasAnsweredCall = true;
+      this.options.onFirstCallAnswered?.();
+    }
     if (this.hasInputEnded && this.unanswered.size === 0) this.end();
   }
 }

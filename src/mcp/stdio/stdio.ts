@@ -14,6 +14,8 @@ export interface StdioOptions {
   readonly signal: AbortSignal;
   /** Called once, after the first message. */
   readonly onFirstMessage?: () => void;
+  /** Called once, when the first call of a tool is answered. */
+  readonly onFirstCallAnswered?: () => void;
   /** Default: stdin and stdout of the process. */
   readonly streams?: LineStreams;
 }

@@ -78,6 +78,7 @@ function start(watch?: ResourceWatch, clock: Clock = systemClock) {
   const stdin = makePipe();
   const stop = new AbortController();
   let firsts = 0;
+  const atFirstCall: string[] = [];
   let text = "";
   let isBroken = false;
   let gate = Promise.resolve();
@@ -95,6 +96,7 @@ function start(watch?: ResourceWatch, clock: Clock = systemClock) {
     onFirstMessage: () => {
       firsts += 1;
     },
+    onFirstCallAnswered: () => void atFirstCall.push(text),
   });
   return {
     tenant,
@@ -125,6 +127,8 @@ function start(watch?: ResourceWatch, clock: Clock = systemClock) {
       return await waitUntil("an answer", found, (answer) => answer !== undefined);
     },
     firsts: () => firsts,
+    /** What was written when the first call was answered, each time this was reported. */
+    atFirstCall,
   };
 }
 
@@ -171,6 +175,20 @@ describe("MCP over stdio", () => {
     await wired.stdin.end();
     await wired.served;
     expect(wired.firsts()).toBe(1);
+  });
+
+  test("reports once that the first call is answered, after it is written: of its own answers and of the SDK's", async () => {
+    for (const params of [{}, { other: 1 }]) {
+      const wired = start();
+      const first = call(2, "echo", { text: "first" });
+      wired.send(INITIALIZE);
+      await wired.answerTo(INITIALIZE.id);
+      expect(wired.atFirstCall).toEqual([]);
+      wired.send({ ...first, params: { ...first.params, ...params } }, call(3, "echo", { text: "second" }));
+      await wired.stdin.end();
+      await wired.served;
+      expect(wired.atFirstCall).toEqual([expect.stringContaining("first")]);
+    }
   });
 
   test("continues after invalid lines, and accepts messages in parts and several at once", async () => {
