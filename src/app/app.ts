@@ -1,5 +1,6 @@
 /** The application: settings → instance (record, API, Worker) → tools. One per process over stdio, one per tenant over HTTP. */
 
+import { type Confirmations, createConfirmations } from "../acting/confirmations.ts";
 import type { ResolvedSettings } from "../config/settings.ts";
 import type { AppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -12,6 +13,7 @@ import type { AnswerBudget } from "../prefect/transport/answer-budget.ts";
 import type { QueryContext } from "../queries/source/context.ts";
 import type { ChangeNotice } from "../sync/context/changes.ts";
 import type { ToolDefinition } from "../tools/definition/define-tool.ts";
+import { inputSchema } from "../tools/definition/listing.ts";
 import { offeredTools } from "../tools/index.ts";
 import { createInstance, type Instance } from "./instance.ts";
 import { fatalProblem, type SettingsSource } from "./settings-source.ts";
@@ -28,6 +30,8 @@ export interface AppOptions {
   readonly label?: string;
   /** Memory that the answers of callers' Prefects may use together while they are read. */
   readonly answerBudget?: AnswerBudget;
+  /** Shared by the applications of one process, so that a confirmation outlives the application that gave it. */
+  readonly confirmations?: Confirmations;
   /** Longest wait for the Worker to finish when the application ends. */
   readonly stopWithinMs?: number;
 }
@@ -63,10 +67,12 @@ class Application implements App {
   private offered: readonly ToolDefinition[] = [];
   private readonly warned = new Set<string>();
   private isFollowing = false;
+  private readonly confirmations: Confirmations;
 
   constructor(options: AppOptions) {
     this.options = options;
     this.version = options.version;
+    this.confirmations = options.confirmations ?? createConfirmations(options.clock);
     const known = createRedactor({ credentials: [] });
     this.logger = redactLogger(options.logger, {
       text: (text) => (this.redact ?? known).text(text),
@@ -160,6 +166,7 @@ class Application implements App {
     };
     this.instance = createInstance({
       settings: resolved.settings,
+      confirmations: this.confirmations,
       entry,
       version,
       clock,
@@ -192,7 +199,7 @@ class Application implements App {
       this.warned.add(message);
       this.logger.warn(message, { where, fix });
     }
-    const isSame = Bun.deepEquals(offered.map(nameOf), this.offered.map(nameOf));
+    const isSame = Bun.deepEquals(offered.map(listedAs), this.offered.map(listedAs));
     this.offered = offered;
     if (!isSame) for (const notify of this.toolListeners) notify();
   }
@@ -206,6 +213,7 @@ class Application implements App {
   }
 }
 
-function nameOf(tool: ToolDefinition): string {
-  return tool.name;
+/** The arguments of tools that change something follow from the settings. */
+function listedAs(tool: ToolDefinition): string {
+  return tool.isActing ? `${tool.name} ${JSON.stringify(inputSchema(tool))}` : tool.name;
 }

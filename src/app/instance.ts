@@ -1,3 +1,5 @@
+import { toChangeAccess } from "../acting/access.ts";
+import type { Confirmations } from "../acting/confirmations.ts";
 import { credentialsOf } from "../config/credentials.ts";
 import type { Settings } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
@@ -6,10 +8,13 @@ import type { Logger } from "../lib/logger.ts";
 import { LineOrder } from "../model/runs/line-order.ts";
 import { createRedactor, type Redact } from "../model/secrets/redact.ts";
 import { redactLogger } from "../model/secrets/redact-logger.ts";
+import { readPermissions } from "../model/verbs.ts";
 import { createPrefectClient, type PrefectClient } from "../prefect/client.ts";
 import { redactedApi } from "../prefect/redacted-api.ts";
 import type { AnswerBudget } from "../prefect/transport/answer-budget.ts";
-import type { QueryContext } from "../queries/source/context.ts";
+import type { PrefectWriter } from "../prefect/write-api.ts";
+import type { ChangeAccess, QueryContext } from "../queries/source/context.ts";
+import { openActionLog } from "../store/actions/action-log.ts";
 import { findFact } from "../store/sync-state.ts";
 import type { ChangeNotice } from "../sync/context/changes.ts";
 import { firstRecordFileOf, toConnection } from "./connection.ts";
@@ -28,6 +33,8 @@ export interface Instance {
 
 export interface InstanceOptions {
   readonly settings: Settings;
+  /** Of the process: a confirmation outlives the instance that gave it. */
+  readonly confirmations: Confirmations;
   readonly entry: string;
   readonly version: string;
   readonly clock: Clock;
@@ -47,11 +54,21 @@ export function createInstance(options: InstanceOptions): Instance {
   const connection = toConnection(settings, version);
   const reader = createRecordReader(firstRecordFileOf(settings, connection.url), clock, logger);
   const worker = createSyncWorker({ ...options, logger });
+  const changes = changesOf(options, redact, () => openClient().writer);
   let client: PrefectClient | null = null;
   let isClosed = false;
   const serverVersion = () => {
     const db = reader.current();
     return db === null ? null : (findFact(db, "instance")?.version ?? null);
+  };
+  const openClient = (): PrefectClient => {
+    if (isClosed)
+      throw new AppError("unavailable", "This connection to Prefect was just closed.", { hint: "Try again." });
+    client ??= redactedApi(
+      createPrefectClient(connection, { clock, logger, answers: answerBudget, serverVersion }),
+      redact,
+    );
+    return client;
   };
   return {
     settings,
@@ -60,15 +77,7 @@ export function createInstance(options: InstanceOptions): Instance {
     query: {
       record: () => reader.current(),
       holdRecord: () => reader.hold(),
-      api: () => {
-        if (isClosed)
-          throw new AppError("unavailable", "This connection to Prefect was just closed.", { hint: "Try again." });
-        client ??= redactedApi(
-          createPrefectClient(connection, { clock, logger, answers: answerBudget, serverVersion }),
-          redact,
-        );
-        return client;
-      },
+      api: openClient,
       clock,
       saveLive: (batch) => worker.saveLive(batch),
       redactLogs: (lines) => redact.logs(lines),
@@ -78,13 +87,42 @@ export function createInstance(options: InstanceOptions): Instance {
       docsUrl: settings.docsUrl,
       instance: connection.url,
       lineOrder: new LineOrder(),
+      changes: changes?.access,
     },
     async close(withinMs) {
       isClosed = true;
       // The reader first: SQLite checkpoints when the last connection closes, and only the writer's can.
       reader.close();
       client?.close();
+      changes?.close();
       await worker.stop(withinMs);
     },
   };
+}
+
+/** What changes in this workspace need; null where the settings allow none. */
+function changesOf(
+  { settings, confirmations }: InstanceOptions,
+  redact: Redact,
+  writer: () => PrefectWriter,
+): { readonly access: ChangeAccess; close(): void } | null {
+  const { allowed } = readPermissions(settings.writes);
+  if (allowed.size === 0) return null;
+  const instance = settings.apiUrl ?? "";
+  const log = openActionLog(settings.actionLogFile);
+  const access = toChangeAccess({
+    writer,
+    allowed,
+    confirmations,
+    tenant: JSON.stringify([instance, settings.auth]),
+    note({ summary, detail, ...entry }) {
+      log.add({
+        ...entry,
+        instance,
+        summary: redact.text(summary),
+        detail: JSON.stringify(redact.object(detail)),
+      });
+    },
+  });
+  return { access, close: () => log.close() };
 }

@@ -1,3 +1,4 @@
+import { createConfirmations } from "../acting/confirmations.ts";
 import type { ResolvedSettings, Settings } from "../config/settings.ts";
 import { apiUrlIssues, isCloudUrl, normaliseApiUrl, uiBaseUrl } from "../config/urls.ts";
 import { AppError } from "../errors.ts";
@@ -26,13 +27,21 @@ export interface TenantAppsOptions extends Omit<AppOptions, "settings"> {
 export function createTenantApps(options: TenantAppsOptions): TenantApps {
   const inUse = new Map<string, number>();
   const answerBudget = createAnswerBudget(MAX_CALLER_BYTES_IN_FLIGHT);
+  const confirmations = options.confirmations ?? createConfirmations(options.clock);
   return {
     open(target, label) {
       const resolved = settingsFor(options.base(), target);
       const folder = resolved.settings.dataDir;
       inUse.set(folder, (inUse.get(folder) ?? 0) + 1);
       const logger = withFields(options.logger, { tenant: label });
-      const app = openApp({ ...options, settings: fixedSettings(resolved), logger, label, answerBudget });
+      const app = openApp({
+        ...options,
+        settings: fixedSettings(resolved),
+        logger,
+        label,
+        answerBudget,
+        confirmations,
+      });
       const dispose = app[Symbol.asyncDispose].bind(app);
       app[Symbol.asyncDispose] = async () => {
         await dispose();

@@ -5,7 +5,17 @@ import { VERSION } from "../app/version.ts";
 import type { ResolvedSettings } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
-import { asName, asPlace, type Line, quote, type Sentence, sentence, verbatim } from "../lib/shown-text.ts";
+import {
+  asName,
+  asPlace,
+  type Line,
+  lineOf,
+  own,
+  quote,
+  type Sentence,
+  sentence,
+  verbatim,
+} from "../lib/shown-text.ts";
 import type { CallResult } from "../mcp/call-result.ts";
 import { callTool } from "../mcp/guard.ts";
 import type { Tenant } from "../mcp/tenant.ts";
@@ -15,6 +25,8 @@ import { asksDocsHost, offeredTools } from "../tools/index.ts";
 import { findTool } from "./arguments/find-tool.ts";
 import type { CommandContext } from "./command.ts";
 import { writeProblem } from "./doctor/files.ts";
+import { askYes } from "./terminal/confirm.ts";
+import { isTty } from "./terminal/is-tty.ts";
 
 /** Longest wait at the end of the command until rows of a live answer are stored. */
 const STOP_WITHIN_MS = 5000;
@@ -43,15 +55,30 @@ export async function runCall(ctx: CommandContext): Promise<number> {
     if (!isJson && out.isTerminal)
       out.note(sentence`${message} (${done}${total === null ? "" : sentence` of ${total}`})`);
   };
-  const result = await callTool(
-    restricted(app, tool, (text) => out.note(text)),
-    tool,
-    invocation.values.args,
-    { signal, progress },
-  );
+  const tenant = restricted(app, tool, (text) => out.note(text));
+  const handle = { signal, progress, ...(tool.isActing ? { confirmation: { answer: null } } : {}) };
+  let result = await callTool(tenant, tool, invocation.values.args, handle);
+  if (result.ask) {
+    const isAccepted = await confirms(ctx, result);
+    if (isAccepted !== null) {
+      const confirmation = { answer: { token: result.ask.token, isAccepted } };
+      result = await callTool(tenant, tool, invocation.values.args, { ...handle, confirmation });
+    }
+  }
   if (isJson) out.json(result.structuredContent);
   else out.lines(textOf(result));
   return result.isError ? 1 : 0;
+}
+
+/** Shows the preview of a change and asks, or takes `--yes`. Null where nobody can be asked: then the preview is all. */
+async function confirms({ invocation, out, signal }: CommandContext, preview: CallResult): Promise<boolean | null> {
+  if (invocation.switches.has("yes")) return true;
+  if (invocation.switches.has("json") || !isTty(0)) {
+    out.note(own("This is a preview; nothing was sent. Add --yes to do it."));
+    return null;
+  }
+  for (const line of textOf(preview)) out.note(line);
+  return askYes(lineOf`Send this to Prefect?`, out, signal);
 }
 
 function denial({ name }: ToolDefinition, { settings, values }: ResolvedSettings): AppError | null {

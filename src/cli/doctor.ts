@@ -12,9 +12,9 @@ import { silentLogger } from "../lib/logger.ts";
 import { changedServerNote, isOtherServer } from "../queries/source/other-server.ts";
 import type { CommandContext } from "./command.ts";
 import { checkSetup, exitCodeOf } from "./doctor/checks.ts";
+import { readStatus } from "./doctor/read-status.ts";
 import { checkRoundTrip } from "./doctor/round-trip.ts";
 import { doctorJson, doctorLines } from "./doctor/text.ts";
-import { readStatus } from "./read-status.ts";
 import { programWords } from "./setup/launch.ts";
 
 /** Checks settings, connection, files and record, and prints for each problem how to solve it. */

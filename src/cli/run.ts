@@ -93,6 +93,8 @@ async function load(command: CommandName): Promise<Command> {
       return (await import("./status.ts")).runStatus;
     case "audit":
       return (await import("./audit.ts")).runAudit;
+    case "audit-log":
+      return (await import("./audit-log.ts")).runAuditLog;
     case "doctor":
       return (await import("./doctor.ts")).runDoctor;
     case "setup":

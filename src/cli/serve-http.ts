@@ -1,4 +1,5 @@
 import { lookup } from "node:dns/promises";
+import { createConfirmations } from "../acting/confirmations.ts";
 import { openApp } from "../app/app.ts";
 import { settingsFromFiles } from "../app/settings-source.ts";
 import { createTenantApps } from "../app/tenant-apps.ts";
@@ -28,7 +29,8 @@ export async function runServeHttp(ctx: CommandContext): Promise<number> {
       fix: "Use a long random one, for example the output of `openssl rand -hex 32`.",
     });
   }
-  const common = { entry: ctx.entry, version: VERSION, clock: systemClock, logger };
+  const confirmations = createConfirmations(systemClock);
+  const common = { entry: ctx.entry, version: VERSION, clock: systemClock, logger, confirmations };
   const apps = createTenantApps({ ...common, base });
   const start = () =>
     serveHttp({

@@ -12,7 +12,7 @@ import { bytesAside, recordBytes } from "../store/file/record-file.ts";
 import { recordFilesBeside } from "../store/file/server-records.ts";
 import type { CommandContext } from "./command.ts";
 import { readProblem } from "./doctor/files.ts";
-import { readStatus } from "./read-status.ts";
+import { readStatus } from "./doctor/read-status.ts";
 import { duration } from "./terminal/progress.ts";
 import { table } from "./terminal/table.ts";
 

@@ -2,14 +2,14 @@ import { settingsFromFiles } from "../app/settings-source.ts";
 import { toolProblems } from "../app/tool-settings.ts";
 import { systemClock } from "../lib/clock.ts";
 import { sentence } from "../lib/shown-text.ts";
-import { allTools, reasonNotOffered } from "../tools/index.ts";
+import { everyTool, reasonNotOffered } from "../tools/index.ts";
 import type { CommandContext } from "./command.ts";
 import { table } from "./terminal/table.ts";
 
 export async function runTools({ invocation, out }: CommandContext): Promise<number> {
   const { settings } = settingsFromFiles(invocation.settings, systemClock).current();
   for (const { message, fix } of toolProblems(settings)) out.note(sentence`warning: ${message} ${fix}`);
-  const tools = allTools.map((tool) => ({ tool, reason: reasonNotOffered(tool, settings) }));
+  const tools = everyTool().map((tool) => ({ tool, reason: reasonNotOffered(tool, settings) }));
   if (invocation.switches.has("json")) {
     out.json({
       tools: tools.map(({ tool: { name, title, description }, reason }) => ({

@@ -176,6 +176,9 @@ export function assembleSettings(
   const headers = headersOf(resolution);
   const usableUrl = isCertain ? apiUrl.url : null;
   const caFile = values.PREFECT_API_SSL_CERT_FILE;
+  const dataDir = values.PREFECT_MCP_DATA_DIR
+    ? absolutePath(values.PREFECT_MCP_DATA_DIR, context)
+    : defaultDataDir(context, context.variable);
   const uiOptions = { uiUrl: values.PREFECT_UI_URL, cloudApiUrl, cloudUiUrl: values.PREFECT_CLOUD_UI_URL };
   const settings: Settings = {
     apiUrl: usableUrl,
@@ -193,9 +196,7 @@ export function assembleSettings(
     isCloud: usableUrl !== null && isCloudUrl(usableUrl, cloudApiUrl),
     cloudApiUrl,
     profile: context.profile,
-    dataDir: values.PREFECT_MCP_DATA_DIR
-      ? absolutePath(values.PREFECT_MCP_DATA_DIR, context)
-      : defaultDataDir(context, context.variable),
+    dataDir,
     sync: syncOf(values),
     freshMs: ms(values.PREFECT_MCP_FRESH_SECONDS),
     liveDeadlineMs: ms(values.PREFECT_MCP_LIVE_DEADLINE_SECONDS),
@@ -209,6 +210,8 @@ export function assembleSettings(
       secret: values.PREFECT_MCP_WEBHOOK_SECRET,
       allowedHosts: values.PREFECT_MCP_WEBHOOK_ALLOWED_HOSTS,
     },
+    writes: values.PREFECT_MCP_WRITES,
+    actionLogFile: (context.platform === "win32" ? win32 : posix).join(dataDir, "audit-log.sqlite"),
     docs: values.PREFECT_MCP_DOCS,
     docsUrl: values.PREFECT_MCP_DOCS_URL ?? "https://prefect-docs.fastmcp.app/mcp",
     http: httpOf(values, context),

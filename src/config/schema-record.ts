@@ -103,6 +103,14 @@ export const recordSettings = {
     toml: "mcp.webhook_allowed_hosts",
     description: "Hosts that `watch --webhook` may send to although their address is private, or over http.",
   }),
+  PREFECT_MCP_WRITES: ownSetting(list, [], {
+    type: "list of verbs",
+    toml: "mcp.writes",
+    cli: "writes",
+    defaultText: "`off`",
+    description:
+      "What tools may change in Prefect: `off`, `all`, or a list of verbs (`cancel`), tools (`run_deployment`) or verbs of tools (`change_flow_run.cancel`).",
+  }),
   PREFECT_MCP_DOCS: ownSetting(flag, false, {
     type: "on/off",
     toml: "mcp.docs",

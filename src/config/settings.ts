@@ -75,6 +75,10 @@ export interface Settings {
   readonly tools: { readonly preset: string; readonly allow: readonly string[]; readonly deny: readonly string[] };
   /** Of `watch --webhook`. */
   readonly webhook: { readonly secret: string | null; readonly allowedHosts: readonly string[] };
+  /** Words of `PREFECT_MCP_WRITES`, which `readPermissions` reads. Empty: nothing may be changed. */
+  readonly writes: readonly string[];
+  /** Absolute path of the file in which every change, preview and refusal is noted; the same for all tenants. */
+  readonly actionLogFile: string;
   /** Whether questions about Prefect's documentation may be sent to `docsUrl`. */
   readonly docs: boolean;
   readonly docsUrl: string;

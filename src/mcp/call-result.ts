@@ -9,13 +9,16 @@ export interface CallResult {
   readonly structuredContent: Readonly<Record<string, unknown>>;
   readonly isError?: true;
   readonly _meta?: Readonly<Record<string, unknown>>;
+  /** Not a member of the result: the user is to be asked with its text, and this token belongs to the question. */
+  readonly ask?: { readonly token: string };
 }
 
-export function answerResult({ text, structured, untrusted }: ToolAnswer): CallResult {
+export function answerResult({ text, structured, untrusted, ask }: ToolAnswer): CallResult {
   return {
     content: [{ type: "text", text }],
     structuredContent: structured,
     ...(untrusted ? { _meta: { "prefect-mcp-bun/untrusted": untrusted } } : {}),
+    ...(ask ? { ask } : {}),
   };
 }
 

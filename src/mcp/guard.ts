@@ -13,6 +13,7 @@ export interface CallHandle {
   /** Aborts when the client cancels. */
   readonly signal: AbortSignal;
   progress: ToolContext["progress"];
+  readonly confirmation?: ToolContext["confirmation"];
 }
 
 /** One tool call, from the protocol or from the command line. Never throws. */
@@ -34,7 +35,7 @@ export async function callTool(
     reporter = { logger: tenant.logger, hidesSettings: tenant.hidesSettings === true };
     redact = tenant.redact ?? null;
     const { isCloud } = tenant;
-    const answer = await runTool(tool, { query, signal: either.signal, progress: call.progress, isCloud }, args);
+    const answer = await runTool(tool, { ...call, query, signal: either.signal, isCloud }, args);
     result = answerResult(answer);
     body = answer.body;
   } catch (error) {
@@ -43,7 +44,7 @@ export async function callTool(
     either.release();
   }
   // Prefect may have refused the caller's credential during the call: then the answer must not reach the caller.
-  if (ended?.aborted) return errorResult(tenantClosed());
+  if (ended?.aborted) return errorResult(tool.isActing ? closedDuringChange() : tenantClosed());
   const clean = redact ? withoutSecrets(result, redact, body) : result;
   return hiddenPath ? withoutPath(clean, hiddenPath) : clean;
 }
@@ -51,6 +52,12 @@ export async function callTool(
 /** A tenant was closed during a request, to make room or because Prefect refused the credential. */
 export function tenantClosed(): AppError {
   return new AppError("unavailable", "This tenant was just closed.", { hint: "Try again.", retryAfterMs: 1_000 });
+}
+
+function closedDuringChange(): AppError {
+  return new AppError("unavailable", "This tenant was closed during the call; what was confirmed may have been sent.", {
+    hint: "Read the objects before another call; `prefect-mcp-bun audit-log` says what was sent.",
+  });
 }
 
 /** Aborts with the first of the two. `release` removes the listeners, because the signal of a tenant outlives the call. */

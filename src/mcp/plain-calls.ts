@@ -130,7 +130,8 @@ export class PlainCalls {
   take(message: unknown): boolean {
     const call = this.era && plainCall(message, this.era, this.accepted);
     const tool = call && this.tenant.tools().find((one) => one.name === call.name);
-    if (!call || !tool) return false;
+    // A change may have to ask the user, which the SDK does.
+    if (!call || !tool || tool.isActing) return false;
     const stop = new AbortController();
     this.running.set(call.id, stop);
     void this.answer(call, tool, stop);

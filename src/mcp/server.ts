@@ -4,6 +4,7 @@ import type { ToolDefinition } from "../tools/definition/define-tool.ts";
 import { toolListing } from "../tools/definition/listing.ts";
 import { LONGEST_NAME, nearest } from "../tools/definition/suggestions.ts";
 import { INSTRUCTIONS } from "../tools/workspace/orientation.ts";
+import { askUser, confirmationOf } from "./confirm-call.ts";
 import { type CallHandle, callTool } from "./guard.ts";
 import { offerPrompts } from "./offer-prompts.ts";
 import { offerResources } from "./offer-resources.ts";
@@ -18,10 +19,10 @@ const OWN_LIST = { ttlMs: 300_000, cacheScope: "private" } as const;
 /** Lists that are the same in every workspace and change only with the version. */
 const COMMON_LIST = { ttlMs: 3_600_000, cacheScope: "public" } as const;
 
-/** This server sends no elicitation. Without this the SDK would build a JSON Schema validator for the answers to them. */
+/** Answers to elicitations are checked where they are read. Without this the SDK would build a JSON Schema validator for them. */
 const NO_VALIDATOR = {
   getValidator(): never {
-    throw new Error("this server sends no elicitation");
+    throw new Error("this server checks answers to elicitations itself");
   },
 };
 
@@ -50,8 +51,10 @@ export function buildServer(tenant: Tenant): McpServer {
   mcp.server.setRequestHandler("tools/list", () => ({ tools: tenant.tools().map(toListing) }));
   mcp.server.setRequestHandler("tools/call", async (request, ctx) => {
     const { name, arguments: args } = request.params;
-    const result = await callTool(tenant, toolNamed(tenant.tools(), name), args, toCallHandle(ctx));
-    return { ...result, content: [...result.content] };
+    const tool = toolNamed(tenant.tools(), name);
+    const confirmation = tool.isActing ? confirmationOf(mcp, ctx) : undefined;
+    const { ask, ...result } = await callTool(tenant, tool, args, { ...toCallHandle(ctx), confirmation });
+    return ask ? askUser(result, ask.token) : { ...result, content: [...result.content] };
   });
   offerResources(mcp, tenant);
   offerPrompts(mcp);

@@ -17,10 +17,14 @@ import { createHttp, type HttpDeps } from "./transport/http.ts";
 import { createPostFilter } from "./transport/pages.ts";
 import type { ServerOffset } from "./transport/server-offset.ts";
 import { createWorkPoolCalls } from "./work-pools.ts";
+import type { PrefectWriter } from "./write-api.ts";
+import { createWriter } from "./writes.ts";
 
 /** The API over HTTP and websockets. `close` closes idle connections; calls in flight finish. */
 export interface PrefectClient extends PrefectApi {
   readonly serverOffset: ServerOffset | null;
+  /** The requests that change something. Not a member of `PrefectApi`: code that answers questions has no access to it. */
+  readonly writer: PrefectWriter;
   close(): void;
 }
 
@@ -48,6 +52,7 @@ export function createPrefectClient(given: PrefectConnection, deps: HttpDeps): P
     ...createTagLimitCalls(http, postFilter),
     ...createAdminCalls(http, version),
     ...createCloudCalls(http, connection),
+    writer: createWriter(http),
     openEventStream(filter, signal) {
       http.countRequest();
       return openEventStream(connection, filter, { ...deps, signal });

@@ -5,6 +5,7 @@ import type { PrefectEvent } from "../model/events/event.ts";
 import type { Redact } from "../model/secrets/redact.ts";
 import type { EventPage, EventStream } from "./api.ts";
 import type { PrefectClient } from "./client.ts";
+import type { PrefectWriter } from "./write-api.ts";
 
 /** Every member, the optional ones too: a new member of the API does not compile before it is decided on below. */
 type Members = { readonly [K in keyof PrefectClient]-?: PrefectClient[K] };
@@ -32,6 +33,7 @@ export function redactedApi(client: PrefectClient, redact: Redact): PrefectClien
       return client.serverOffset;
     },
     close: () => client.close(),
+    writer: redactedWriter(client.writer, redact),
     isServerBefore: (...args) => client.isServerBefore?.(...args) ?? Promise.resolve(false),
 
     filterEvents: (...args) => page(client.filterEvents(...args)),
@@ -66,6 +68,20 @@ export function errorsOnly(redact: Redact): Redact {
   const same = <T>(value: T): T => value;
   const inParts: Redact["inParts"] = async (value, clean) => clean(value);
   return { ...redact, event: same, logs: same, flowRun: same, taskRun: same, object: same, inParts };
+}
+
+/** Of an answer to a change only ids, states and reasons are used, and these are shown. What is read for a copy stays as it is. */
+function redactedWriter(writer: PrefectWriter, redact: Redact): PrefectWriter {
+  return {
+    url: writer.url,
+    readForCopy: (...args) => cleaned(writer.readForCopy(...args), redact, (value) => value),
+    async send(request, deadlineMs) {
+      const outcome = await writer.send(request, deadlineMs);
+      if (outcome.kind === "answered") return { ...outcome, answer: redact.object(outcome.answer) };
+      const error = cleanError(outcome.error, redact);
+      return error instanceof AppError ? { ...outcome, error } : outcome;
+    },
+  };
 }
 
 function redactedStream(stream: EventStream, redact: Redact): EventStream {

@@ -1,5 +1,15 @@
 /** All tools, in the order in which `tools/list` names them, and the presets. */
 import type { Settings } from "../config/settings.ts";
+import {
+  ACTING_TOOL_NAMES,
+  type ActingToolName,
+  ALL_PERMISSIONS,
+  isActingTool,
+  type Permission,
+  readPermissions,
+} from "../model/verbs.ts";
+import { changeFlowRunTool } from "./acting/change-flow-run.ts";
+import { runDeploymentTool } from "./acting/run-deployment.ts";
 import type { ToolDefinition } from "./definition/define-tool.ts";
 import { docsGetReleaseNotesTool } from "./docs/docs-get-release-notes.ts";
 import { docsSearchPrefectTool } from "./docs/docs-search-prefect.ts";
@@ -84,17 +94,40 @@ export const PRESETS = {
 } as const;
 export type Preset = keyof typeof PRESETS;
 
-type OfferSettings = Pick<Settings, "tools" | "docs" | "isCloud">;
+type OfferSettings = Pick<Settings, "tools" | "docs" | "isCloud"> & Partial<Pick<Settings, "writes">>;
 
-/** The tools of the preset and of `allow`, without those of `deny`. */
+/** Tools that change something in Prefect. In no preset: the setting of the changes offers them. */
+const ACTING: { readonly [Name in ActingToolName]: (allowed: ReadonlySet<Permission>) => ToolDefinition } = {
+  run_deployment: runDeploymentTool,
+  change_flow_run: changeFlowRunTool,
+};
+
+/** With the allowed verbs and their arguments; without the tools of which no verb is allowed. */
+function actingTools(allowed: ReadonlySet<Permission>): ToolDefinition[] {
+  const names = ACTING_TOOL_NAMES.filter((name) => [...allowed].some((one) => one.startsWith(`${name}.`)));
+  return names.map((name) => ACTING[name](allowed));
+}
+
+/** All tools, those that the settings do not offer too. */
+export function everyTool(): ToolDefinition[] {
+  return [...allTools, ...actingTools(new Set(ALL_PERMISSIONS))];
+}
+
+/** The tools of the preset and of `allow`, without those of `deny`, and those of the allowed changes. */
 export function offeredTools(settings: OfferSettings): ToolDefinition[] {
-  return allTools.filter((tool) => reasonNotOffered(tool, settings) === null);
+  const acting = actingTools(readPermissions(settings.writes ?? []).allowed);
+  return [...allTools, ...acting].filter((tool) => reasonNotOffered(tool, settings) === null);
 }
 
 /** Why the settings do not offer the tool, in words that follow "not offered: "; null when they do. */
 export function reasonNotOffered(tool: ToolDefinition, settings: OfferSettings): string | null {
   const { preset, allow, deny } = settings.tools;
   if (deny.includes(tool.name)) return "named in PREFECT_MCP_TOOLS_DENY";
+  if (isActingTool(tool.name)) {
+    const { allowed } = readPermissions(settings.writes ?? []);
+    const isAllowed = [...allowed].some((one) => one.startsWith(`${tool.name}.`));
+    return isAllowed ? null : `needs PREFECT_MCP_WRITES=${tool.name}`;
+  }
   if (tool.isCloudOnly && !settings.isCloud) return "for Prefect Cloud only";
   if (PRESETS[isPreset(preset) ? preset : "default"](tool) || allow.includes(tool.name)) return null;
   if (asksDocsHost(tool)) return settings.docs ? null : "needs PREFECT_MCP_DOCS=on or --tools all";

@@ -16,6 +16,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["model"],
   ["config", "prefect", "store"],
   ["sync", "queries"],
+  ["acting"],
   ["tools", "resources", "prompts"],
   ["mcp"],
   ["app", "demo"],
@@ -66,7 +67,9 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     filters: ["", "runs", "schema"],
     retention: ["", "events", "schema"],
     search: ["", "events", "logs", "runs"],
+    actions: ["file"],
   },
+  acting: { "": [], plans: [""] },
   sync: {
     "": ["context", "events", "runs", "server", "verification"],
     server: [],
@@ -114,7 +117,8 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     "diagnosis/causes/waiting": ["diagnosis/findings"],
   },
   tools: {
-    "": ["definition", "docs", "events", "objects", "runs", "workspace"],
+    "": ["acting", "definition", "docs", "events", "objects", "runs", "workspace"],
+    acting: ["answer", "definition"],
     answer: [],
     definition: ["answer"],
     docs: ["answer", "definition"],
@@ -273,6 +277,12 @@ const EFFECTS: readonly Effect[] = [
     name: "a package that uses the network",
     pattern: /"(jose|@opentelemetry\/exporter-[\w-]+)"/,
     homes: /^mcp\/http\/(caller-auth|telemetry\/otel-exporter)\.ts$/,
+  },
+  {
+    // Writing to Prefect: everything else gets `PrefectApi`, which only reads.
+    name: "the writing requests",
+    pattern: /"[^"]*\/(write-api|writes|acting\/access)\.ts"/,
+    homes: /^(acting\/|prefect\/|app\/|tools\/(acting|definition)\/)/,
   },
   { name: "WebSocket", pattern: /\bnew WebSocket\(/, homes: /^prefect\// },
   { name: "bun:sqlite", pattern: /"bun:sqlite"/, homes: /^store\/file\/sqlite\.ts$/ },

@@ -67,6 +67,14 @@ export const COMMAND_SPECS = {
       "Exit code 0 when no difference is left unexplained, else 1.",
     ],
   },
+  "audit-log": {
+    summary: "what was previewed, changed and refused through this program",
+    flags: { limit: { value: "N", help: "the newest N entries (50)" }, json: JSON_FLAG },
+    details: [
+      "Each preview, attempt, result and refusal of a change is one entry; secrets are redacted. All workspaces of the data folder are in it.",
+      "`audit` is something else: it compares the record with Prefect.",
+    ],
+  },
   doctor: {
     summary: "check settings, connection, clock, files and record",
     flags: { json: JSON_FLAG },
@@ -116,10 +124,15 @@ export const COMMAND_SPECS = {
   call: {
     word: "TOOL",
     summary: "one tool call",
-    flags: { args: { value: "JSON", help: "arguments of the tool as a JSON object" }, json: JSON_FLAG },
+    flags: {
+      args: { value: "JSON", help: "arguments of the tool as a JSON object" },
+      yes: { help: "send a change without asking for confirmation (-y)" },
+      json: JSON_FLAG,
+    },
     details: [
       "prefect-mcp-bun call TOOL --help lists the arguments of a tool with an example.",
       "The call runs through the same code as a call over MCP. Exit code 1 when the tool answers with an error.",
+      "A tool that changes something in Prefect shows what it would send and asks; it needs --writes (docs/acting.md).",
       "A tool in PREFECT_MCP_TOOLS_DENY is refused. The docs tools ask another host only with PREFECT_MCP_DOCS=on or --tools all.",
       "",
       'Example: prefect-mcp-bun call get_flow_runs --args \'{"state": "FAILED", "limit": 5}\'',

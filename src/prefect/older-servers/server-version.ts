@@ -108,6 +108,10 @@ export function withSupportedServer(http: Http, version: ServerVersion): Http {
       return isAboutServer(path) ? answer : supported(answer, options);
     },
     post: (path, body, options) => supported(http.post(path, body, options), options),
+    async write(method, path, body, deadlineMs) {
+      await version.requireSupported({ deadlineMs });
+      return http.write(method, path, body, deadlineMs);
+    },
     countRequest: () => http.countRequest(),
     close: () => http.close(),
   };

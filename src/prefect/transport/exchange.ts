@@ -17,8 +17,11 @@ export interface HttpAnswer {
   readonly excess: string | null;
 }
 
+/** Methods of requests that change something. Reading ones are GET and POST. */
+export type WriteMethod = "POST" | "PATCH" | "PUT";
+
 interface HttpTry {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | WriteMethod;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
@@ -57,8 +60,10 @@ export class TransportFailure extends Error {
   }
 }
 
-/** The status of every successful answer to the calls that are made. 206 is a part of one, 202 and 204 are none. */
+/** The status of every successful answer to reading calls. 206 is a part of one, 202 and 204 are none. */
 export const WHOLE_ANSWER = 200;
+/** A request that created something, a state of a run included, is answered with this status and the new object. */
+const CREATED = 201;
 
 const MIB = 1024 * 1024;
 
@@ -105,7 +110,8 @@ export function createTransport(connection: PrefectConnection, clock: Clock, sha
     const reservation = reserveFrom(budgets);
     try {
       const text = await readText(response, Math.min(request.maxBytes ?? maxBytes, maxBytes), reservation);
-      const body = status === WHOLE_ANSWER ? parseBody(text, connection) : { json: undefined, excess: null };
+      const isWhole = status === WHOLE_ANSWER || (status === CREATED && request.method !== "GET");
+      const body = isWhole ? parseBody(text, connection) : { json: undefined, excess: null };
       return { status, headers, text, ...body };
     } finally {
       reservation.release();

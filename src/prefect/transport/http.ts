@@ -1,6 +1,6 @@
 /**
- * Calls to Prefect's REST API: retries within a deadline, CSRF, redirects on the same host, errors as AppErrors. Every call is a read
- * and may therefore be repeated.
+ * Calls to Prefect's REST API: retries within a deadline, CSRF, redirects on the same host, errors as AppErrors. Every call but `write`
+ * is a read and may therefore be repeated.
  */
 
 import { AppError } from "../../errors.ts";
@@ -13,7 +13,7 @@ import { findBaseProblem } from "./base-url.ts";
 import type { CallOptions } from "./call-options.ts";
 import { type PrefectConnection, parseApiUrl } from "./connection.ts";
 import { createCsrfToken } from "./csrf.ts";
-import { createTransport, type HttpAnswer, TransportFailure, WHOLE_ANSWER } from "./exchange.ts";
+import { createTransport, type HttpAnswer, TransportFailure, WHOLE_ANSWER, type WriteMethod } from "./exchange.ts";
 import { createFailures, type Failures } from "./failures.ts";
 import { httpHeaders } from "./headers.ts";
 import { isHtmlPage } from "./html-page.ts";
@@ -41,6 +41,11 @@ export interface Http {
   get(path: string, options?: CallOptions, base?: string): Promise<unknown>;
   /** POST `{api}{path}` with a JSON body. */
   post(path: string, body: unknown, options?: CallOptions): Promise<unknown>;
+  /**
+   * Sends one request that changes something, once: no retry, no redirect. Resolves to the parsed answer, null where it has none.
+   * Throws AppError; its cause is a TransportFailure when no answer came.
+   */
+  write(method: WriteMethod, path: string, body: unknown, deadlineMs: number): Promise<unknown>;
   /** Counts a request that is sent elsewhere (a websocket dial). */
   countRequest(): void;
   close(): void;
@@ -50,7 +55,7 @@ const MAX_REDIRECTS = 3;
 const MAX_TOKEN_BYTES = 64 * 1024;
 
 interface Call {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | WriteMethod;
   readonly route: string;
   url: string;
   readonly body: string | undefined;
@@ -114,7 +119,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
     let redirects = 0;
     let csrfTries = 0;
     for (;;) {
-      const extra = call.method === "POST" ? csrf.headers() : {};
+      const extra = call.method === "GET" ? {} : csrf.headers();
       let answer: HttpAnswer | null = null;
       let failure: AppError;
       let retryAfterMs: number | undefined;
@@ -216,8 +221,39 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
     throw failures.unexpectedAnswer(route, `${problem} (${type}, ${counted(answer.text.length, "character")})`);
   }
 
+  /** A server that lacks a CSRF token refuses before it does anything, so that one further try changes nothing twice. */
+  async function write(method: WriteMethod, path: string, body: unknown, deadlineMs: number): Promise<unknown> {
+    const route = `${method} ${path}`;
+    if (parseApiUrl(url) === null) throw failures.badUrl();
+    const endMs = addMs(clock.steadyMs(), deadlineMs);
+    const request: Call = {
+      method,
+      route,
+      url: url + path,
+      body: JSON.stringify(body),
+      signal: undefined,
+      endMs,
+      maxBytes: undefined,
+    };
+    const sendOnce = async (extra: Readonly<Record<string, string>>) => {
+      try {
+        return await send(request, extra);
+      } catch (error) {
+        throw error instanceof TransportFailure ? failures.network(error, request.url) : error;
+      }
+    };
+    const extra = csrf.headers();
+    let answer = await sendOnce(extra);
+    const lacksToken = !isHtmlPage(answer) && csrf.isRequiredBy(answer.status, answer.text);
+    if (lacksToken && (await csrf.renew(extra, endMs - clock.steadyMs()))) answer = await sendOnce(csrf.headers());
+    if (answer.status >= 300 || isHtmlPage(answer)) throw failures.answer(answer, route);
+    if (answer.excess !== null) throw failures.unexpectedAnswer(route, `it ${answer.excess}`);
+    return answer.json ?? null;
+  }
+
   const http: Http = {
     url,
+    write,
     get requests() {
       return requests;
     },

@@ -21,6 +21,13 @@ export interface Outage {
   matters: boolean;
 }
 
+declare const sealed: unique symbol;
+
+/** What changes in Prefect need. Sealed here, so that code that answers questions cannot write: only `acting/` opens it. */
+export interface ChangeAccess {
+  readonly [sealed]: never;
+}
+
 /** What a query may use. Each request of a tenant has one. */
 export interface QueryContext {
   /** Read-only connection to the record, or null while there is no record. */
@@ -46,6 +53,8 @@ export interface QueryContext {
   readonly instance: string;
   /** The order of log lines with one timestamp, for as long as the record does not have them. Absent: it is not remembered. */
   readonly lineOrder?: LineOrder | undefined;
+  /** Changes in this workspace. Absent: none are allowed. */
+  readonly changes?: ChangeAccess | undefined;
   /** Aborts when the client cancels the call. Set by `runTool`. */
   readonly signal?: AbortSignal | undefined;
   /** End of the time in which the call may ask Prefect, however many requests it makes. Set by `runTool`. */
@@ -83,6 +92,7 @@ export function withLimits(ctx: QueryContext, limits: CallLimits): QueryContext 
     docsUrl: limits.docsUrl === null ? null : ctx.docsUrl,
     instance: ctx.instance,
     lineOrder: ctx.lineOrder,
+    changes: ctx.changes,
     signal: limits.signal ?? ctx.signal,
     liveUntilMs: limits.liveUntilMs ?? ctx.liveUntilMs,
     outage: limits.outage ?? ctx.outage,

@@ -12,6 +12,14 @@ export interface ToolContext {
   /** Progress notice to the client; `total` null when unknown. */
   progress(done: number, total: number | null, message: Sentence): void;
   readonly isCloud: boolean;
+  /** How the client can ask its user to confirm a change. Absent: it cannot. */
+  readonly confirmation?: Confirmation | undefined;
+}
+
+/** Asking the user through the client. */
+export interface Confirmation {
+  /** What the client brings back from asking. Null: the user was not asked yet. */
+  readonly answer: { readonly token: string; readonly isAccepted: boolean } | null;
 }
 
 export interface ToolAnswer {
@@ -22,6 +30,8 @@ export interface ToolAnswer {
   readonly untrusted?: readonly string[];
   /** Whole lines of `text` that can be the same in several answers. */
   readonly body?: string;
+  /** The user is to be asked with the text of this answer; the token comes back with what the user says. */
+  readonly ask?: { readonly token: string };
 }
 
 export interface ToolAnnotations {
@@ -54,6 +64,8 @@ export interface ToolDefinition {
   readonly isWatching: boolean;
   /** It describes the record itself, so it reads the record also while another server answers. */
   readonly isAboutRecord: boolean;
+  /** It changes something in Prefect, after a confirmation. */
+  readonly isActing: boolean;
   /** Other names that are accepted: given name → argument. */
   readonly aliases: Readonly<Record<string, string>>;
   run(ctx: ToolContext, input: Readonly<Record<string, unknown>>): Promise<ToolAnswer>;
@@ -69,6 +81,7 @@ export interface ToolOptions<Input extends z.ZodObject> {
   readonly isCloudOnly?: boolean;
   readonly isWatching?: boolean;
   readonly isAboutRecord?: boolean;
+  readonly isActing?: boolean;
   readonly aliases?: Readonly<Record<string, string>>;
   run(ctx: ToolContext, input: z.infer<Input>): Promise<ToolAnswer>;
 }
@@ -79,6 +92,7 @@ export function defineTool<Input extends z.ZodObject>(options: ToolOptions<Input
     isCloudOnly: false,
     isWatching: false,
     isAboutRecord: false,
+    isActing: false,
     aliases: {},
     ...options,
     run: (ctx, input) => options.run(ctx, input as z.infer<Input>),

@@ -77,7 +77,10 @@ describe("the command line", () => {
 
   test.each([
     [["statsu"], /no command "statsu"; did you mean "status"\?/],
-    [["stauts", "--json"], /Commands: serve, sync, watch, status, audit, doctor, setup, forget, tools, call, demo/],
+    [
+      ["stauts", "--json"],
+      /Commands: serve, sync, watch, status, audit, audit-log, doctor, setup, forget, tools, call, demo/,
+    ],
     [["sync", "--sinc", "7d"], /"sync" has no flag --sinc; did you mean --since\?/],
     [["serve", "--once"], /"serve" has no flag --once \(it belongs to sync\)/],
     [["sync", "--since"], /--since needs a value\./],

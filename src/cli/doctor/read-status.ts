@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
-import { AppError } from "../errors.ts";
-import type { QueryContext } from "../queries/source/context.ts";
-import { getRecordStatus, type RecordStatus } from "../queries/workspace/record-status.ts";
-import { openRecord } from "../store/database.ts";
-import { toStoreError } from "../store/file/store-error.ts";
+import { AppError } from "../../errors.ts";
+import type { QueryContext } from "../../queries/source/context.ts";
+import { getRecordStatus, type RecordStatus } from "../../queries/workspace/record-status.ts";
+import { openRecord } from "../../store/database.ts";
+import { toStoreError } from "../../store/file/store-error.ts";
 
 /** What the record holds. Throws AppError where a file cannot be opened; a query would only answer that there is no record. */
 export function readStatus(query: QueryContext, file: string): RecordStatus {

@@ -1,9 +1,9 @@
 /** The official conformance suite against the HTTP layer with fixture tools, and its generic part against the product. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { startHttp } from "../mcp/http/http-harness.ts";
-import { type HttpProduct, startHttpProduct } from "../mcp/http/http-product.ts";
-import { aFlowRun } from "../support/builders.ts";
-import { type FakePrefect, startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
+import { aFlowRun } from "../../support/builders.ts";
+import { type FakePrefect, startFakePrefect } from "../../support/fake-prefect/fake-prefect.ts";
+import { startHttp } from "../http/http-harness.ts";
+import { type HttpProduct, startHttpProduct } from "../http/http-product.ts";
 import { inspect, requiredScenarios, runRequired, runScenario } from "./conformance-suite.ts";
 import { buildFixtureServer } from "./fixture-server.ts";
 

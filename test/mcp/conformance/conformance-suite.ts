@@ -1,7 +1,7 @@
 /** Runs the official conformance suite and the Inspector. With Bun, because the suite needs a newer Node than may be installed. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { bareEnv, ROOT } from "../support/process/product.ts";
+import { bareEnv, ROOT } from "../../support/process/product.ts";
 
 const MODULES = join(ROOT, "node_modules/@modelcontextprotocol");
 

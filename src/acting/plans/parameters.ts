@@ -1,0 +1,56 @@
+/** Checks parameters against the schema of a deployment, as Prefect does when it creates the run. */
+import { AppError } from "../../errors.ts";
+import { isJsonObject, toDoubles } from "../../lib/exact-json.ts";
+import { asName, asNames, asReason, sentence } from "../../lib/shown-text.ts";
+import { closest } from "../../lib/similar.ts";
+import type { JsonObject } from "../../model/objects.ts";
+
+/** A value that Prefect replaces before it validates: a variable, a template. */
+const isTemplate = (value: unknown) => isJsonObject(value) && "__prefect_kind" in value;
+
+/**
+ * Throws AppError `invalid_input` for parameters that Prefect would refuse. `defaults`: the deployment's own.
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/utilities/schema_tools/validation.py
+ */
+export async function checkParameters(
+  deployment: JsonObject,
+  defaults: JsonObject,
+  parameters: JsonObject,
+): Promise<void> {
+  const schema = deployment.parameter_openapi_schema;
+  if (deployment.enforce_parameter_schema === false || !isJsonObject(schema)) return;
+  const properties = isJsonObject(schema.properties) ? schema.properties : {};
+  const names = Object.keys(properties);
+  const unknown = Object.keys(parameters).find((name) => !names.includes(name));
+  // A flow with **kwargs has a schema that allows more.
+  if (unknown !== undefined && schema.additionalProperties !== true && names.length > 0) {
+    const near = closest(unknown, names, 1)[0];
+    throw new AppError(
+      "invalid_input",
+      sentence`the deployment takes no parameter ${asName(unknown)}${near ? sentence`; did you mean ${asName(near)}?` : ""}`,
+      { hint: sentence`Its parameters: ${asNames(names)}. Nothing was sent.` },
+    );
+  }
+  const required = Array.isArray(schema.required) ? schema.required : [];
+  const all = Object.entries({ ...defaults, ...parameters });
+  const templates = all.filter(([, value]) => isTemplate(value)).map(([name]) => name);
+  // Prefect takes null for a parameter that is not required.
+  const checked = all.filter(([name, value]) => !isTemplate(value) && (value !== null || required.includes(name)));
+  const { CfWorkerJsonSchemaValidator } = await import("@modelcontextprotocol/server/validators/cf-worker");
+  const plain = { ...schema, required: required.filter((name) => !templates.includes(String(name))) };
+  const validate = new CfWorkerJsonSchemaValidator().getValidator<unknown>(toDoubles(plain) as JsonObject);
+  const result = validate(toDoubles(Object.fromEntries(checked)));
+  if (result.valid) return;
+  throw new AppError(
+    "invalid_input",
+    sentence`the parameters do not fit the deployment's schema: ${asReason(innermost(result.errorMessage ?? "invalid"))}`,
+    {
+      hint: sentence`Its parameters: ${asNames(names)}. get_deployments with detail "full" shows the schema. Nothing was sent.`,
+    },
+  );
+}
+
+/** The validator reports each level, the one at fault last: `#: Property "a" does not match schema.; #/a: Instance type …`. */
+function innermost(message: string): string {
+  return (message.split("; #").at(-1) ?? message).replace(/^#?\/?:? ?/, "");
+}

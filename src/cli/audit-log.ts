@@ -1,0 +1,41 @@
+import { settingsFromFiles } from "../app/settings-source.ts";
+import { systemClock } from "../lib/clock.ts";
+import { parseJson } from "../lib/exact-json.ts";
+import { oneLine, own } from "../lib/shown-text.ts";
+import { formatIsoSeconds, formatIsoUs } from "../lib/time.ts";
+import { readActionLog } from "../store/actions/action-log.ts";
+import { UsageError } from "./arguments/usage-error.ts";
+import type { CommandContext } from "./command.ts";
+import { table } from "./terminal/table.ts";
+
+const DEFAULT_ENTRIES = 50;
+
+/** Prints what was previewed, sent and refused, newest first. */
+export async function runAuditLog({ invocation, out }: CommandContext): Promise<number> {
+  const limit = Number(invocation.values.limit ?? DEFAULT_ENTRIES);
+  if (!Number.isInteger(limit) || limit < 1 || limit > 100_000)
+    throw new UsageError(own("--limit has to be a whole number from 1 to 100,000."), own("Such as --limit 200."));
+  const { settings } = settingsFromFiles(invocation.settings, systemClock).current();
+  const entries = readActionLog(settings.actionLogFile, limit);
+  if (invocation.switches.has("json")) {
+    out.json({
+      entries: entries.map(({ atUs, detail, ...entry }) => ({
+        at: formatIsoUs(atUs),
+        ...entry,
+        detail: parseJson(detail),
+      })),
+    });
+    return 0;
+  }
+  if (entries.length === 0) out.line(own("Nothing was previewed or changed yet."));
+  const rows = entries.map(({ atUs, phase, tool, verb, change, summary, instance }) => [
+    formatIsoSeconds(atUs),
+    phase,
+    `${tool}.${verb}`,
+    change.slice(0, 12),
+    summary,
+    instance,
+  ]);
+  out.lines(table(rows).map(oneLine));
+  return 0;
+}

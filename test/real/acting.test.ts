@@ -1,0 +1,305 @@
+/**
+ * Every change against a real Prefect, through a proxy that records what leaves the process: a preview sends nothing, a confirmation
+ * sends exactly what was previewed, once, and the effect is in Prefect and in the answer.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ALL_PERMISSIONS } from "../../src/model/verbs.ts";
+import { type Deployed, PrefectDriver } from "../support/diagnosis/prefect-driver.ts";
+import { type Product, runProduct, startProduct, type ToolResult } from "../support/process/product.ts";
+import { startWriteProxy, type WriteProxy } from "../support/proxies/write-proxy.ts";
+import { type RealPrefect, startRealPrefect } from "../support/real-prefect/real-prefect.ts";
+
+let prefect: RealPrefect;
+let proxy: WriteProxy;
+let product: Product;
+let driver: PrefectDriver;
+let deployment: Deployed;
+let env: Record<string, string>;
+let dataDir: string;
+
+const SCHEMA = {
+  type: "object",
+  title: "Parameters",
+  required: ["day"],
+  properties: {
+    day: { type: "string", title: "day", position: 0 },
+    n: { type: "integer", title: "n", default: 1, position: 1 },
+  },
+};
+
+beforeAll(async () => {
+  prefect = await startRealPrefect();
+  proxy = startWriteProxy(prefect.url);
+  driver = new PrefectDriver(prefect);
+  await driver.pool("pool");
+  deployment = await driver.deployment("etl", "nightly", "pool", {
+    parameters: { n: 2 },
+    parameter_openapi_schema: SCHEMA,
+    enforce_parameter_schema: true,
+  });
+  dataDir = mkdtempSync(join(tmpdir(), "acting-"));
+  env = {
+    ...prefect.productEnv(dataDir),
+    PREFECT_API_URL: proxy.url,
+    PREFECT_MCP_WRITES: "all",
+    PREFECT_MCP_POLL_WITHOUT_STREAM_SECONDS: "1",
+  };
+  product = await startProduct({ env: { ...env, PREFECT_API_REQUEST_TIMEOUT: "8" } });
+});
+
+afterAll(async () => {
+  await product?.[Symbol.asyncDispose]();
+  proxy?.[Symbol.dispose]();
+  await prefect?.[Symbol.asyncDispose]();
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
+const read = <Answer>(path: string) => prefect.api<Answer>("GET", path);
+interface Run {
+  readonly id: string;
+  readonly name: string;
+  readonly state_type: string;
+  readonly state_name: string;
+  readonly tags: readonly string[];
+  readonly parameters: object;
+}
+const runOf = ({ id }: { readonly id: string }) => read<Run>(`/flow_runs/${id}`);
+
+async function newRun(name: string, state: "SCHEDULED" | "RUNNING" | "FAILED" | "PAUSED" = "SCHEDULED") {
+  const run = await driver.run(deployment, name, { parameters: { day: name, n: 7 }, tags: ["nightly"] });
+  if (state !== "SCHEDULED") await driver.start(run);
+  if (state === "FAILED") await driver.state(run, "FAILED");
+  if (state === "PAUSED")
+    await driver.state(run, "PAUSED", "Suspended", undefined, { state_details: { pause_reschedule: true } });
+  return run;
+}
+
+interface Case {
+  readonly permission: string;
+  readonly tool: string;
+  /** Makes what is changed and returns the arguments. */
+  args(): Promise<object>;
+  /** Looks into Prefect. */
+  effect(answer: ToolResult): Promise<void>;
+}
+
+const ofRun = (
+  action: string,
+  name: string,
+  state: Parameters<typeof newRun>[1],
+  check: (run: Run, answer: ToolResult) => void | Promise<void>,
+  more: object = {},
+): Case => {
+  let made: { readonly id: string };
+  return {
+    permission: `change_flow_run.${action}`,
+    tool: "change_flow_run",
+    args: async () => {
+      made = await newRun(name, state);
+      return { action, flow_run: made.id, ...more };
+    },
+    effect: async (answer) => check(await runOf(made), answer),
+  };
+};
+
+const CASES: readonly Case[] = [
+  {
+    permission: "run_deployment.run",
+    tool: "run_deployment",
+    args: async () => ({ deployment: "etl/nightly", parameters: { day: "monday" }, tags: ["mine"], name: "by-hand" }),
+    async effect({ structured }) {
+      const run = await runOf(structured.results[0].created);
+      expect(run).toMatchObject({ name: "by-hand", state_type: "SCHEDULED", parameters: { day: "monday", n: 2 } });
+      expect([...run.tags].sort()).toEqual(["mine", "prefect-mcp-bun"]);
+    },
+  },
+  {
+    permission: "run_deployment.backfill",
+    tool: "run_deployment",
+    args: async () => ({
+      deployment: deployment.id,
+      backfill: { day: { from: "2026-01-01", to: "2026-01-03" }, n: [1, 2] },
+    }),
+    async effect({ structured }) {
+      const made = structured.results.map((one: { created: Run }) => one.created);
+      const runs = await Promise.all(made.map(runOf));
+      expect(runs.map(({ parameters }: Run) => parameters)).toEqual(
+        ["2026-01-01", "2026-01-02", "2026-01-03"].flatMap((day) => [
+          { day, n: 1 },
+          { day, n: 2 },
+        ]),
+      );
+    },
+  },
+  ofRun("cancel", "to-cancel", "SCHEDULED", (run, { structured }) => {
+    expect(run.state_type).toBe("CANCELLED");
+    expect(structured.results[0]).toMatchObject({ reached: true, state: "Cancelled" });
+  }),
+  ofRun("retry", "to-retry", "FAILED", (run) => {
+    expect(run).toMatchObject({ state_type: "SCHEDULED", state_name: "AwaitingRetry" });
+  }),
+  ofRun("rerun", "to-rerun", "FAILED", async (run, { structured }) => {
+    expect(run.state_type).toBe("FAILED");
+    const again = await runOf(structured.results[0].created);
+    expect(again.id).not.toBe(run.id);
+    expect(again).toMatchObject({ state_type: "SCHEDULED", parameters: { day: "to-rerun", n: 7 } });
+    expect([...again.tags].sort()).toEqual(["nightly", "prefect-mcp-bun"]);
+  }),
+  ofRun("resume", "to-resume", "PAUSED", (run) => expect(run).toMatchObject({ state_name: "Resuming" })),
+  ofRun("suspend", "to-suspend", "RUNNING", (run) => expect(run).toMatchObject({ state_name: "Suspended" })),
+  ofRun(
+    "set_state",
+    "to-crash",
+    "RUNNING",
+    (run) => expect(run).toMatchObject({ state_type: "CRASHED", state_name: "Lost" }),
+    { to: "CRASHED:Lost", force: true, message: "the node is gone" },
+  ),
+];
+
+const call = (tool: string, args: object) => product.call(tool, { ...args, wait: "20s" });
+
+describe("a change", () => {
+  test.each(CASES.map((one) => [one.permission, one] as const))(
+    "%s is previewed without a write, sent once as previewed, and seen",
+    async (_, { tool, args, effect }) => {
+      const given = await args();
+      const before = proxy.writes().length;
+      const sent = () => proxy.writes().slice(before);
+      const { structured: shown, text } = await call(tool, given);
+      const { preview } = shown;
+      expect(sent()).toEqual([]);
+      expect(preview).toMatchObject({ count: preview.requests.length, expires_in_seconds: 600 });
+      for (const { path } of preview.requests) expect(text).toContain(path);
+      for (const { id, name } of preview.targets)
+        expect([text.includes(id), text.includes(name)]).toEqual([true, true]);
+
+      const otherArgs = await call(tool, { ...given, tags: ["other"], message: "other", confirm: preview.confirm });
+      expect(otherArgs.isError).toBe(true);
+      const forged = await call(tool, { ...given, confirm: `${preview.confirm.slice(0, -2)}xx` });
+      expect(forged.structured).toMatchObject({ code: "invalid_input" });
+      expect(sent()).toEqual([]);
+
+      const answer = await call(tool, { ...given, confirm: preview.confirm });
+      expect(answer.isError).toBe(false);
+      expect(answer.structured).toMatchObject({ complete: true, done: preview.count, of: preview.count });
+      expect(sent()).toEqual(preview.requests);
+      await effect(answer);
+
+      const replayed = await call(tool, { ...given, confirm: preview.confirm });
+      expect(replayed.structured).toMatchObject({
+        code: "invalid_input",
+        message: expect.stringContaining("used before"),
+      });
+      expect(sent()).toEqual(preview.requests);
+    },
+  );
+
+  test("exists for every verb", () => {
+    const tested = new Set(CASES.map(({ permission }) => permission));
+    expect(ALL_PERMISSIONS.filter((permission) => !tested.has(permission))).toEqual([]);
+  });
+
+  test("of a run that has moved on is previewed again", async () => {
+    const run = await newRun("moving");
+    const args = { action: "cancel", flow_run: run.id };
+    const { structured: first } = await call("change_flow_run", args);
+    await driver.start(run);
+    const before = proxy.writes().length;
+    const again = await call("change_flow_run", { ...args, confirm: first.preview.confirm });
+    expect(again.structured.preview).toMatchObject({
+      targets: [{ id: run.id, state: "Running" }],
+      notes: ["It has changed since the preview that was confirmed."],
+    });
+    expect(proxy.writes().length).toBe(before);
+    const stale = await call("change_flow_run", { ...args, confirm: first.preview.confirm });
+    expect(stale.structured.message).toContain("used before");
+    const done = await call("change_flow_run", { ...args, confirm: again.structured.preview.confirm, wait: "0s" });
+    expect(done.structured).toMatchObject({
+      done: 1,
+      complete: false,
+      results: [{ outcome: "done", state: "Cancelling" }],
+    });
+  });
+
+  test("without an answer is settled by reading and never sent again", async () => {
+    const args = { deployment: deployment.id, parameters: { day: "lost" } };
+    const { structured: shown } = await call("run_deployment", args);
+    const before = proxy.writes().length;
+    proxy.fault = "withhold";
+    const answer = await call("run_deployment", { ...args, confirm: shown.preview.confirm });
+    proxy.fault = "none";
+    expect(answer.structured).toMatchObject({ done: 1, results: [{ outcome: "done", reason: expect.any(String) }] });
+    expect((await runOf(answer.structured.results[0].created)).parameters).toEqual({ day: "lost", n: 2 });
+    expect(proxy.writes().slice(before)).toEqual(shown.preview.requests);
+  });
+
+  test("that never arrived is unknown, and says so", async () => {
+    const run = await newRun("dropped");
+    const args = { action: "cancel", flow_run: run.id };
+    const { structured: shown } = await call("change_flow_run", args);
+    const before = proxy.writes().length;
+    proxy.fault = "drop";
+    const answer = await call("change_flow_run", { ...args, confirm: shown.preview.confirm, wait: "1s" });
+    proxy.fault = "none";
+    expect(answer.structured).toMatchObject({
+      done: 0,
+      complete: false,
+      results: [{ outcome: "unknown", reached: false }],
+    });
+    expect(answer.text).toContain("may still be carried out");
+    expect(proxy.writes().slice(before)).toEqual(shown.preview.requests);
+  });
+
+  test("of several runs stays below the stated cap", async () => {
+    const runs = [];
+    for (const name of ["many-1", "many-2", "many-3"]) runs.push(await newRun(name, "FAILED"));
+    const filter = { id: { any_: runs.map(({ id }) => id) } };
+    const limited = await call("change_flow_run", { action: "rerun", filter, limit: 2 });
+    expect(limited.structured.preview).toMatchObject({
+      count: 2,
+      notes: ["3 flow runs match; only 2 are changed."],
+    });
+    const { structured: shown } = await call("change_flow_run", { action: "retry", filter });
+    expect(shown.preview.targets.map(({ id }: Run) => id).sort()).toEqual(runs.map(({ id }) => id).sort());
+    const answer = await call("change_flow_run", { action: "retry", filter, confirm: shown.preview.confirm });
+    expect(answer.structured).toMatchObject({ done: 3, complete: true });
+    for (const run of runs) expect((await runOf(run)).state_name).toBe("AwaitingRetry");
+  });
+
+  test("is refused before anything is sent where Prefect would refuse it", async () => {
+    const before = proxy.writes().length;
+    const ended = await newRun("ended", "FAILED");
+    const refusals = [
+      await call("change_flow_run", { action: "cancel", flow_run: ended.id }),
+      await call("run_deployment", { deployment: "etl/nightly", parameters: { da: "x" } }),
+      await call("run_deployment", { deployment: "etl/nightly", parameters: { day: 5 } }),
+      await call("run_deployment", { deployment: "etl/nightly" }),
+    ];
+    expect(refusals.map(({ structured }) => structured.message)).toEqual([
+      expect.stringContaining("it has ended"),
+      "the deployment takes no parameter da; did you mean day?",
+      expect.stringContaining("day: Instance type"),
+      expect.stringContaining('required property "day"'),
+    ]);
+    expect(proxy.writes().length).toBe(before);
+  });
+
+  test("stands in the audit log with its preview, its attempt and its result", async () => {
+    const { stdout, code } = await runProduct(["audit-log", "--json", "--limit", "1000"], env);
+    expect(code).toBe(0);
+    const { entries } = JSON.parse(stdout) as {
+      entries: { tool: string; verb: string; phase: string; change: string }[];
+    };
+    const attempts = entries.filter(({ phase }) => phase === "attempt");
+    for (const { permission } of CASES)
+      expect(attempts.map(({ tool, verb }) => `${tool}.${verb}`)).toContain(permission);
+    for (const { change } of attempts) {
+      const phases = entries.filter((entry) => entry.change === change).map(({ phase }) => phase);
+      expect(phases).toEqual(expect.arrayContaining(["preview", "attempt", "result"]));
+    }
+    expect(entries.filter(({ phase }) => phase === "refusal").length).toBeGreaterThan(CASES.length);
+  });
+});
