@@ -1,5 +1,5 @@
 import { addUs, floorUs, type ServerUs, type SteadyMs } from "../lib/time.ts";
-import { SNAPSHOT_KINDS } from "../model/kinds.ts";
+import { KINDS, SNAPSHOT_KINDS } from "../model/kinds.ts";
 import { coveredRanges } from "../store/coverage.ts";
 import type { EngineContext } from "./context/engine-context.ts";
 import { refreshServerFacts } from "./context/server-facts.ts";
@@ -11,6 +11,11 @@ import { Snapshots } from "./runs/snapshots.ts";
 /** Progress of `sync --once`. */
 export interface SyncProgress {
   readonly phase: "events" | "objects" | "runs" | "logs" | "done";
+  /** What is read at the moment: `work pools`, `task runs`. */
+  readonly reading: string;
+  /** Rows of this phase so far: events, objects, runs, or runs whose logs were read. */
+  readonly rows: number;
+  /** All events that were read. */
   readonly events: number;
   readonly pages: number;
   readonly requests: number;
@@ -47,14 +52,18 @@ export async function syncOnce(
   progress.enter("objects");
   const snapshots = new Snapshots(ctx);
   // In this order pools come before workers, which are listed per pool.
-  for (const kind of SNAPSHOT_KINDS) await snapshots.read(kind, "backfill", signal);
+  for (const kind of SNAPSHOT_KINDS) {
+    progress.reads(KINDS[kind].plural);
+    progress.rows(await snapshots.read(kind, "backfill", signal));
+  }
   progress.enter("runs");
+  progress.reads("flow runs and task runs");
   const runs = new RunSync(ctx, { goalUs: () => goalUs, isClientActive: () => false });
-  await runs.syncRound(signal, () => progress.page(0));
-  await runs.syncTaskRunHistory(signal, () => progress.page(0));
+  await runs.syncRound(signal, (rows) => progress.page(rows));
+  await runs.syncTaskRunHistory(signal, (rows) => progress.page(rows));
   await runs.syncChangedRuns(signal);
   progress.enter("logs");
-  await runs.syncAllEndedRuns(signal, () => progress.page(0));
+  await runs.syncAllEndedRuns(signal, () => progress.page(1));
   await catchUp(ctx, signal);
   await runs.syncChangedRuns(signal);
   progress.enter("done");
@@ -69,6 +78,8 @@ class Progress {
   private readonly startedMs: SteadyMs;
   private readonly onProgress: (progress: SyncProgress) => void;
   private phase: SyncProgress["phase"] = "events";
+  private reading = "events";
+  private phaseRows = 0;
   private events = 0;
   private pages = 0;
   private part = 0;
@@ -82,12 +93,26 @@ class Progress {
 
   enter(phase: SyncProgress["phase"]): void {
     this.phase = phase;
+    this.reading = phase;
+    this.phaseRows = 0;
     if (phase !== "events") this.part = 1;
     this.publish();
   }
 
-  page(events: number): void {
-    this.events += events;
+  /** `what`: the plural of a kind. */
+  reads(what: string): void {
+    this.reading = what;
+    this.publish();
+  }
+
+  rows(count: number): void {
+    this.phaseRows += count;
+    this.publish();
+  }
+
+  page(rows: number): void {
+    this.phaseRows += rows;
+    if (this.phase === "events") this.events += rows;
     this.pages += 1;
     this.publish();
   }
@@ -102,6 +127,8 @@ class Progress {
     const isKnown = this.part > 0.01 && this.part < 1;
     this.onProgress({
       phase: this.phase,
+      reading: this.reading,
+      rows: this.phaseRows,
       events: this.events,
       pages: this.pages,
       requests: this.ctx.requests.counts.total,

@@ -20,6 +20,20 @@ describe("one complete pass", () => {
     // Those of the catch-up are among them.
     expect(shown.at(-1)?.events).toBe(2);
     expect([...new Set(shown.map(({ phase }) => phase))]).toEqual(["events", "objects", "runs", "logs", "done"]);
+    const lastOf = (phase: string) => shown.filter((one) => one.phase === phase).at(-1)?.rows;
+    expect(["events", "objects", "runs"].map(lastOf)).toEqual([2, 1, 2]);
+    const read = new Set(shown.map(({ reading }) => reading));
+    expect([...read].filter((what) => !what.includes("concurrency"))).toEqual(
+      expect.arrayContaining([
+        "events",
+        "flows",
+        "deployments",
+        "work pools",
+        "variables",
+        "flow runs and task runs",
+        "logs",
+      ]),
+    );
     const count = (table: string) =>
       ctx.db.sqlite.query<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}`).get()?.n;
     expect(["event", "flow_run", "task_run", "log", "object"].map(count)).toEqual([2, 1, 1, 1, 1]);

@@ -6,13 +6,8 @@ const BAR_WIDTH = 24;
 /** Without a terminal: one line when the phase changes, and one after each such interval. */
 const LINE_EVERY_MS = 5000;
 
-const PHASES: Readonly<Record<SyncProgress["phase"], string>> = {
-  events: "events",
-  objects: "objects",
-  runs: "runs",
-  logs: "logs of failed runs",
-  done: "done",
-};
+/** The noun of the rows that are counted in a phase. */
+const ROWS = { objects: "object", runs: "run", logs: "run" } as const;
 
 /** Progress of a sync: redrawn in place on a terminal, else plain lines. */
 export interface ProgressView {
@@ -43,9 +38,16 @@ export function createProgressView(out: Output): ProgressView {
   };
 }
 
-/** `[████░░] 42 % history: 12,345 events, 250 pages, 260 requests, 1,200 events/s, 3 min left` */
+/**
+ * `[████░░] 42 % events: 12,345 events, 250 pages, 260 requests, 1,200 events/s, 3 min left`, then what else is read, whose extent is not
+ * known: `work pools: 57 objects so far, 263 requests`.
+ */
 export function progressLine(progress: SyncProgress, withBar: boolean): Line {
-  const { phase, events, pages, requests, eventsPerSecond, fraction, etaMs } = progress;
+  const { phase, reading, rows, events, pages, requests, eventsPerSecond, fraction, etaMs } = progress;
+  if (phase === "objects" || phase === "runs" || phase === "logs") {
+    const what = phase === "logs" ? "logs of failed runs" : reading;
+    return oneLine(`${what}: ${counted(rows, ROWS[phase])} so far, ${counted(requests, "request")}`);
+  }
   const share = Math.min(1, Math.max(0, fraction));
   const full = Math.round(share * BAR_WIDTH);
   const bar = withBar ? `[${"█".repeat(full)}${"░".repeat(BAR_WIDTH - full)}] ` : "";
@@ -56,7 +58,7 @@ export function progressLine(progress: SyncProgress, withBar: boolean): Line {
     ...(eventsPerSecond > 0 ? [`${counted(Math.round(eventsPerSecond), "event")}/s`] : []),
     ...(etaMs === null || phase === "done" ? [] : [`${duration(etaMs)} left`]),
   ];
-  return oneLine(`${bar}${Math.floor(share * 100)} % ${PHASES[phase]}: ${parts.join(", ")}`);
+  return oneLine(`${bar}${Math.floor(share * 100)} % ${phase}: ${parts.join(", ")}`);
 }
 
 export function duration(ms: number): string {

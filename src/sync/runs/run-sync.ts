@@ -174,7 +174,7 @@ export class RunSync {
     const goalUs = this.goalUs();
     const { absentRuns } = this;
     await fillFlowRuns(this.ctx, { goalUs, absentRuns, priority: "reconcile", signal, ...(onPage ? { onPage } : {}) });
-    await this.readTaskRuns(goalUs, signal);
+    await this.readTaskRuns(goalUs, signal, onPage);
     await this.reconciler.readScheduledRuns("reconcile", signal);
     await this.readUnfinishedRuns(signal);
     await this.reconciler.readUnfinishedRuns(readBeforeUs, "reconcile", signal);
@@ -195,7 +195,7 @@ export class RunSync {
    * Reads unfinished task runs before the newest ones. The claim ends where the first of these readings began: later, a task run that
    * has no event may be in another state.
    */
-  private async readTaskRuns(goalUs: ServerUs, signal: AbortSignal): Promise<void> {
+  private async readTaskRuns(goalUs: ServerUs, signal: AbortSignal, onPage?: (rows: number) => void): Promise<void> {
     const mark = this.ctx.serverClock.mark();
     await this.reconciler.readTaskRunsWithoutEvents(mark.atUs, "reconcile", signal);
     const nowMs = this.ctx.clock.steadyMs();
@@ -207,6 +207,7 @@ export class RunSync {
       priority: "reconcile",
       signal,
       mark,
+      ...(onPage ? { onPage } : {}),
     });
     this.taskRunsDueMs = addMs(nowMs, pages * TASK_RUN_PAGE_MS);
     if (wasEmpty) this.history.notify();

@@ -153,13 +153,14 @@ export class Snapshots {
   }
 
   /** Reads one whole list and stores it. Throws AppError. */
-  async read(kind: SnapshotKind, priority: Priority, signal: AbortSignal): Promise<void> {
+  async read(kind: SnapshotKind, priority: Priority, signal: AbortSignal): Promise<number> {
+    let rows = 0;
     const startedMs = this.ctx.clock.steadyMs();
     const readUs = markMoment(this.ctx.clock);
     const wanted = this.wantedMs.get(kind);
     this.wantedMs.delete(kind);
     try {
-      await this.store(kind, readUs, priority, signal);
+      rows = await this.store(kind, readUs, priority, signal);
     } catch (error) {
       // An older Prefect has no such route, or the credential has no permission for it: asked again at the usual time.
       const isRefused = error instanceof AppError && !error.retryable && error.code !== "internal";
@@ -172,6 +173,7 @@ export class Snapshots {
     }
     this.failedMs.delete(kind);
     this.readMs.set(kind, startedMs);
+    return rows;
   }
 
   private async store(
@@ -179,7 +181,7 @@ export class Snapshots {
     readUs: () => LocalUs,
     priority: Priority,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<number> {
     const { holds } = factsOf(kind);
     if (kind !== "worker" && holds === "newest") {
       const limit = this.ctx.tuning.rowPage;
@@ -187,13 +189,13 @@ export class Snapshots {
       await proveServer(this.ctx, priority, signal);
       if (rows.length < limit) this.ctx.ingest.snapshot(kind, rows, readUs(), true);
       else this.ctx.ingest.newestObjects(kind, rows, readUs());
-      return;
+      return rows.length;
     }
     if (kind !== "worker") {
       const { rows, isWhole } = await this.list((body) => this.ask(priority, signal, kind, body));
       await proveServer(this.ctx, priority, signal);
       this.ctx.ingest.snapshot(kind, rows, readUs(), isWhole);
-      return;
+      return rows.length;
     }
     // Prefect lists workers per pool only.
     const workers: SnapshotObjects["worker"][] = [];
@@ -209,6 +211,7 @@ export class Snapshots {
     }
     await proveServer(this.ctx, priority, signal);
     this.ctx.ingest.snapshot("worker", workers, readUs(), isWhole);
+    return workers.length;
   }
 
   private ask<K extends ListedKind>(

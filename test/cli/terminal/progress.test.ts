@@ -5,6 +5,8 @@ import { table } from "../../../src/cli/terminal/table.ts";
 
 const halfway = {
   phase: "events",
+  reading: "events",
+  rows: 12_345,
   events: 12_345,
   pages: 250,
   requests: 260,
@@ -40,6 +42,17 @@ describe("sync's progress", () => {
     expect<string>(progressLine(halfway, true)).toStartWith(`[${"█".repeat(12)}${"░".repeat(12)}] 50 % events`);
   });
 
+  test("states what is read after the events, and how much of it, not that there were no events", () => {
+    const later = { ...halfway, events: 0, fraction: 1, eventsPerSecond: 0, etaMs: null } as const;
+    const line = (phase: "objects" | "runs" | "logs", reading: string, rows: number) =>
+      progressLine({ ...later, phase, reading, rows }, true);
+    expect<string>(line("objects", "work pools", 57)).toBe("work pools: 57 objects so far, 260 requests");
+    expect<string>(line("runs", "flow runs and task runs", 1)).toBe(
+      "flow runs and task runs: 1 run so far, 260 requests",
+    );
+    expect<string>(line("logs", "logs", 0)).toBe("logs of failed runs: 0 runs so far, 260 requests");
+  });
+
   test("leaves out unknown figures", () => {
     expect<string>(
       progressLine({ ...halfway, phase: "done", fraction: 1, eventsPerSecond: 0, etaMs: null }, false),
@@ -60,14 +73,14 @@ describe("sync's progress", () => {
   test("writes plain lines without a terminal: one per phase, and one every few seconds", () => {
     const { out, text } = fakeOutput(false);
     const view = createProgressView(out);
-    view.show({ ...halfway, phase: "objects" }, 0);
+    view.show({ ...halfway, phase: "objects", reading: "flows", rows: 3 }, 0);
     view.show(halfway, 100);
     view.show({ ...halfway, events: 13_000 }, 200);
     view.show({ ...halfway, events: 14_000 }, 6000);
     view.end();
     const lines = text().trimEnd().split("\n");
     expect(lines.map((line) => line.split(",").slice(0, 2).join(","))).toEqual([
-      "50 % objects: 12,345 events",
+      "flows: 3 objects so far, 260 requests",
       "50 % events: 12,345 events",
       "50 % events: 14,000 events",
     ]);
