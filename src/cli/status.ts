@@ -3,13 +3,14 @@ import { firstRecordFileOf, recordFileOf, recordFilesOf } from "../app/connectio
 import { settingsFromFiles } from "../app/settings-source.ts";
 import { VERSION } from "../app/version.ts";
 import { systemClock } from "../lib/clock.ts";
-import { asPlace, counted, type Line, lineOf, own } from "../lib/shown-text.ts";
+import { asPlace, counted, type Line, lineOf, own, type Sentence } from "../lib/shown-text.ts";
 import { formatIsoUs } from "../lib/time.ts";
 import type { TimeRange } from "../model/freshness.ts";
 import { changedServerNote, isOtherServer, OTHER_SERVER_NOTE } from "../queries/source/other-server.ts";
 import { type RecordStatus, rowTexts, walProblem } from "../queries/workspace/record-status.ts";
 import { bytesAside, recordBytes } from "../store/file/record-file.ts";
 import { recordFilesBeside } from "../store/file/server-records.ts";
+import { gapText, rangeText } from "../tools/answer/range-text.ts";
 import type { CommandContext } from "./command.ts";
 import { readProblem } from "./doctor/files.ts";
 import { readStatus } from "./doctor/read-status.ts";
@@ -69,10 +70,8 @@ export function statusFacts(status: RecordStatus, file: string, bytes: number): 
     file,
     bytes,
     events: status.events,
-    coverage: Object.fromEntries(
-      Object.entries(status.coverage).map(([kind, ranges]) => [kind, ranges.map(rangeText)]),
-    ),
-    gaps: status.gaps.map(rangeText),
+    coverage: Object.fromEntries(Object.entries(status.coverage).map(([kind, ranges]) => [kind, ranges.map(isoRange)])),
+    gaps: status.gaps.map(isoRange),
     lag_ms: status.lagMs,
     syncing: status.syncing,
     requests: requests?.total ?? 0,
@@ -122,7 +121,6 @@ function statusLines(
     ];
     return [...first, ...table(damaged), own("Fill it: prefect-mcp-bun sync")];
   }
-  const events = facts.coverage.event ?? [];
   const rows = rowTexts(status.rows);
   return table([
     ["Instance", `${facts.instance}${status.version ? ` (Prefect ${status.version})` : ""}`],
@@ -141,8 +139,8 @@ function statusLines(
       `${status.events.toLocaleString("en-US")}${facts.oldest_event ? `, ${facts.oldest_event} to ${facts.newest_event}` : ""}`,
     ],
     ["Other rows", rows.join(", ") || "none"],
-    ...listed("Covered", events),
-    ...listed("Gaps", facts.gaps),
+    ...listed("Covered", status.coverage.event ?? [], rangeText),
+    ...listed("Gaps", status.gaps, gapText),
     ["Lag", status.lagMs === null ? "nothing is covered yet" : duration(status.lagMs)],
     ["Syncing", syncingText(status)],
     ["Requests", requestsText(facts)],
@@ -163,9 +161,9 @@ function requestsText({ requests, syncing, requests_last_minute: recent }: Statu
   return syncing === "none" ? `${total}, of the last sync` : `${total} in all, ${String(recent)} in the last minute`;
 }
 
-function listed(title: string, ranges: readonly { from: string; to: string }[]): string[][] {
+function listed(title: string, ranges: readonly TimeRange[], toText: (range: TimeRange) => Sentence): string[][] {
   if (ranges.length === 0) return [[title, "none"]];
-  return ranges.map(({ from, to }, index) => [index === 0 ? title : "", `${from} to ${to}`]);
+  return ranges.map((range, index) => [index === 0 ? title : "", toText(range)]);
 }
 
 function syncingText({ syncing, reachable, stream, backfill }: RecordStatus): string {
@@ -178,7 +176,7 @@ function syncingText({ syncing, reachable, stream, backfill }: RecordStatus): st
   return parts.join(", ");
 }
 
-function rangeText({ fromUs, toUs }: TimeRange): { from: string; to: string } {
+function isoRange({ fromUs, toUs }: TimeRange): { from: string; to: string } {
   return { from: formatIsoUs(fromUs), to: formatIsoUs(toUs) };
 }
 

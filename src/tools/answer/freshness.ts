@@ -4,6 +4,7 @@ import { durationText } from "../../lib/duration-text.ts";
 import { joined, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { formatIsoSeconds, formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Coverage, Freshness, TimeRange } from "../../model/freshness.ts";
+import { gapText, rangeText } from "./range-text.ts";
 
 /** `source`, `as_of`, `coverage`. */
 export function freshnessFields({ source, asOfUs, coverage }: Freshness): Record<string, unknown> {
@@ -35,7 +36,7 @@ export function withoutWindow(complete: boolean, notes: readonly Sentence[]): Co
 export function freshnessLines(freshness: Freshness, nowUs: ServerUs): Sentence[] {
   const { fromUs, toUs } = freshness.coverage;
   const isWindow = fromUs !== null && toUs !== null && fromUs !== toUs;
-  const window = isWindow ? sentence`, covers ${formatIsoSeconds(fromUs)} to ${formatIsoSeconds(toUs)}` : own("");
+  const window = isWindow ? sentence`, covers ${rangeText({ fromUs, toUs })}` : own("");
   return linesWith(window, freshness, nowUs);
 }
 
@@ -49,9 +50,7 @@ function linesWith(window: Sentence, { source, asOfUs, coverage }: Freshness, no
     sentence`${source} as of ${formatIsoSeconds(asOfUs)} (${durationText(nowUs - asOfUs)} ago)${window}${coverage.complete ? "" : ", INCOMPLETE"}`,
   ];
   if (coverage.gaps.length > 0) {
-    const shown = coverage.gaps
-      .slice(0, 5)
-      .map((gap) => sentence`${formatIsoSeconds(gap.fromUs)} to ${formatIsoSeconds(gap.toUs)}`);
+    const shown = coverage.gaps.slice(0, 5).map(gapText);
     const rest = coverage.gaps.length > 5 ? sentence` and ${coverage.gaps.length - 5} more` : "";
     lines.push(sentence`not covered: ${joined(shown, "; ")}${rest}`);
   }

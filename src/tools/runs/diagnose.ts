@@ -25,6 +25,7 @@ import { decodeCursor, encodeCursor } from "../answer/cursor.ts";
 import { type AnswerText, answerText, fenced } from "../answer/fenced.ts";
 import { freshnessFields, isoRange, linesWithoutWindow } from "../answer/freshness.ts";
 import { itemLines } from "../answer/item-text.ts";
+import { rangeText } from "../answer/range-text.ts";
 import { estimateJsonTokens, estimateTokens, MAX_TOKENS } from "../answer/token-budget.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { offsetOf } from "../definition/list-arguments.ts";
@@ -237,7 +238,7 @@ function windowText({ subject, window, reachUs }: Diagnosis): Sentence {
     reachUs === null
       ? ""
       : sentence`; deployments that run rarely by their last 10 runs, since ${formatIsoSeconds(reachUs)}`;
-  return sentence`window ${formatIsoSeconds(window.fromUs)} to ${formatIsoSeconds(window.toUs)}${reach}`;
+  return sentence`window ${rangeText(window)}${reach}`;
 }
 
 function linkLine({ kind, id, name, state, since, why }: Link): Line {

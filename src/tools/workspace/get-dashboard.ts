@@ -10,7 +10,7 @@ import {
   type Sentence,
   sentence,
 } from "../../lib/shown-text.ts";
-import { formatIsoSeconds, type ServerUs } from "../../lib/time.ts";
+import type { ServerUs } from "../../lib/time.ts";
 import type { Slot } from "../../queries/limits/slots.ts";
 import type { RunCounts, TrendCounts } from "../../queries/runs/run-counts.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
@@ -19,6 +19,7 @@ import { getDashboard } from "../../queries/workspace/dashboard.ts";
 import { type AnswerText, answerText, fenced } from "../answer/fenced.ts";
 import { freshnessFields, isoRange, linesWithoutWindow } from "../answer/freshness.ts";
 import { MAX_HOLDERS } from "../answer/holders.ts";
+import { rangeText } from "../answer/range-text.ts";
 import { foldIds } from "../answer/table.ts";
 import { DEFAULT_TOKENS, estimateJsonTokens } from "../answer/token-budget.ts";
 import { defineTool } from "../definition/define-tool.ts";
@@ -108,7 +109,7 @@ function dashboardText(board: Dashboard, shown: Shown, nowUs: ServerUs): AnswerT
   const [head = own(""), ...notes] = linesWithoutWindow(board.freshness, nowUs);
   const { total, ...states } = board.counts;
   const counts = Object.entries(states).map(([state, n]) => sentence`${asName(state)} ${n}`);
-  const window = sentence`${formatIsoSeconds(board.window.fromUs)} to ${formatIsoSeconds(board.window.toUs)}`;
+  const window = rangeText(board.window);
   const data = [...section(own("problems"), board.problems.map(problemLine)), ...slotLines(shown), ...poolLines(shown)];
   const { lines, legend } = foldIds(data);
   return answerText([

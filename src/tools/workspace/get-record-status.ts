@@ -7,6 +7,7 @@ import type { RecordStatus } from "../../queries/workspace/record-status.ts";
 import { getRecordStatus, rowTexts, walProblem } from "../../queries/workspace/record-status.ts";
 import { type AnswerText, answerText } from "../answer/fenced.ts";
 import { isoOrNull, isoRange } from "../answer/freshness.ts";
+import { gapText, rangeText } from "../answer/range-text.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { workspaceArg } from "../definition/shared-schemas.ts";
 
@@ -100,9 +101,7 @@ function statusText(status: RecordStatus, nowUs: ServerUs): AnswerText {
     ]);
   }
   const spans = Object.entries(status.coverage).flatMap(([kind, ranges]) => {
-    const last = ranges
-      .slice(-MAX_RANGES)
-      .map((range) => sentence`${formatIsoSeconds(range.fromUs)} to ${formatIsoSeconds(range.toUs)}`);
+    const last = ranges.slice(-MAX_RANGES).map(rangeText);
     return [sentence`covered ${asName(kind)}: ${last.length > 0 ? joined(last, "; ") : own("nothing")}`];
   });
   const isEmpty = Object.values(status.coverage).every((ranges) => ranges.length === 0);
@@ -115,14 +114,7 @@ function statusText(status: RecordStatus, nowUs: ServerUs): AnswerText {
     sentence`${counted(status.events, "event")}${status.oldestUs && status.newestUs ? sentence`, ${formatIsoSeconds(status.oldestUs)} to ${formatIsoSeconds(status.newestUs)}` : ""}; ${joined(rows, ", ")}; logs of ${counted(status.runsWithLogs, "run")}`,
     ...spans,
     ...(status.gaps.length > 0
-      ? [
-          sentence`gaps: ${joined(
-            status.gaps
-              .slice(-MAX_RANGES)
-              .map((gap) => sentence`${formatIsoSeconds(gap.fromUs)} to ${formatIsoSeconds(gap.toUs)}`),
-            "; ",
-          )}`,
-        ]
+      ? [sentence`gaps: ${joined(status.gaps.slice(-MAX_RANGES).map(gapText), "; ")}`]
       : [isEmpty ? own("nothing is recorded yet: prefect-mcp-bun sync, or serve, fills the record") : own("no gaps")]),
     sentence`syncing: ${SYNCING[status.syncing]}${status.stream ? sentence`, websocket ${asName(status.stream)}` : ""}${status.reachable === false ? ", Prefect does not answer" : ""}; lag ${status.lagMs === null ? "unknown" : durationText(status.lagMs * 1000)}${status.lastContactUs ? sentence`; last contact ${durationText(nowUs - status.lastContactUs)} ago` : ""}`,
     ...(backfill && !backfill.done

@@ -7,8 +7,10 @@ import { readEventsTool } from "../../../src/tools/events/read-events.ts";
 import { searchTool } from "../../../src/tools/events/search.ts";
 import { waitForTool } from "../../../src/tools/events/wait-for.ts";
 import { getFlowRunLogsTool } from "../../../src/tools/runs/get-flow-run-logs.ts";
+import { getFlowRunsTool } from "../../../src/tools/runs/get-flow-runs.ts";
+import { getRecordStatusTool } from "../../../src/tools/workspace/get-record-status.ts";
 import { aFlowRun, aLog, anEvent, anId, at } from "../../support/builders.ts";
-import { openToolHarness } from "../../support/tool-harness.ts";
+import { losePrefect, openToolHarness } from "../../support/tool-harness.ts";
 
 test("as_of is not earlier than an event that the answer shows", async () => {
   await using harness = await openToolHarness();
@@ -107,4 +109,29 @@ describe("wrong values of arguments", () => {
     const { structured } = await harness.call(searchTool, { query: "x", kinds: ["logs"] });
     expect(structured.message).toEndWith("did you mean log?");
   });
+});
+
+test("what has no beginning is covered in words, while the structure keeps its times", async () => {
+  for (const record of [true, false]) {
+    await using harness = await openToolHarness({ record });
+    if (record) {
+      for (const kind of ["flow_run", "task_run"]) harness.cover(kind, { fromUs: 0 });
+      harness.following();
+    }
+    const { structured, text } = await harness.call(getFlowRunsTool, { since: "1970-01-01" });
+    expect(structured.coverage).toMatchObject({ complete: true, from: "1970-01-01T00:00:00Z", gaps: [] });
+    expect(text).toMatch(/covers all of it up to 2026-08-20T10:1\d:\d\dZ/);
+    expect(text).not.toContain("1970");
+  }
+  await using harness = await openToolHarness();
+  harness.cover("flow_run");
+  losePrefect(harness, 10);
+  const { structured, text } = await harness.call(getFlowRunsTool, {});
+  expect(structured.coverage.gaps[0].from).toBe("1970-01-01T00:00:00Z");
+  expect(text).toContain("INCOMPLETE");
+  expect(text).toMatch(/not covered: everything before 2026-\S+Z/);
+  harness.cover("event", { fromUs: 0 });
+  const status = await harness.call(getRecordStatusTool);
+  expect(status.text).toMatch(/covered event: all of it up to 2026-\S+Z/);
+  expect(status.structured.coverage.event[0].from).toBe("1970-01-01T00:00:00Z");
 });
