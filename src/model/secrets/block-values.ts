@@ -1,5 +1,5 @@
 /** Values that are more than one word or line: blocks of YAML, here-documents, phrases, braces of ODBC, the value field of an object. */
-import { hasSentenceWord, looksRandom, type Value } from "./words/secret-values.ts";
+import { hasSentenceWord, looksGenerated, looksRandom, type Value } from "./words/secret-values.ts";
 
 /** A line break, also one that is escaped in JSON inside a text. */
 const BREAK = "(?:\\r?\\n|\\\\{1,8}(?:r\\\\{1,8})?n)";
@@ -99,6 +99,25 @@ export function blockValue(text: string, start: number, at: number, isConnection
 export function valueField(text: string, at: number): number | null {
   const found = text.charAt(at) === "{" ? sticky(VALUE_FIELD, text, at) : null;
   return found ? at + found[0].length : null;
+}
+
+/** A map, or a list, below its name: in braces, in brackets, or in lines that are indented. */
+const MAP = new RegExp(`[{[]|[ \\t]{0,8}${BREAK}[ \\t]{1,40}(?:- )?`, "y");
+const MEMBER = /(?:[:=]|(?<=[\s"'[,-]))[ \t]{0,8}\\{0,8}["']?([^\s"',{}[\]\\:=]{12,200})/g;
+const MAX_MAP = 2_000;
+
+/** The first value in the map that a program made. `at`: after the sign. */
+export function valueInMap(text: string, at: number): Value | null {
+  const open = sticky(MAP, text, at);
+  if (!open) return null;
+  const from = at + open[0].length;
+  const rest = text.slice(from, from + MAX_MAP);
+  const end = /^[{[]/.test(open[0]) ? rest.search(/[}\]]/) : rest.search(/(?:\n|\\n)[^\s-]/);
+  for (const { index, 0: whole, 1: word = "" } of (end < 0 ? rest : rest.slice(0, end)).matchAll(MEMBER)) {
+    const start = from + index + whole.length - word.length;
+    if (looksGenerated(word)) return span(start, start + word.length);
+  }
+  return null;
 }
 
 const WORD = /^[\p{L}\p{N}][\p{L}\p{N}'’!?&#$%*+@_.-]*,?$/u;

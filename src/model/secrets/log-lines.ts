@@ -6,6 +6,7 @@
 import { hasAwsKeyId, replaceAwsSecrets } from "./aws-secrets.ts";
 import { endsWithSecretName } from "./named-values.ts";
 import { PRIVATE_KEY_END, PRIVATE_KEY_PART, PRIVATE_KEY_START } from "./private-keys.ts";
+import { redactRow, type Titles, titlesOf } from "./statements/table-secrets.ts";
 import { NAMED_SECRET } from "./words/redaction-mark.ts";
 import { looksRandom } from "./words/secret-values.ts";
 
@@ -46,6 +47,10 @@ function lastLineOf(text: string): string {
   return trimmed.slice(trimmed.lastIndexOf("\n") + 1).trim();
 }
 
+function isTitles(line: string): boolean {
+  return /pass|pwd|token|secret|key/i.test(line.slice(0, 400)) && titlesOf(line) !== null;
+}
+
 /** Whether the line may hold a part of a secret whose other parts are in the lines around it. */
 function maySpanLines(message: string): boolean {
   const end = message.slice(-40);
@@ -54,6 +59,7 @@ function maySpanLines(message: string): boolean {
     (/[A-Za-z0-9_+/=:-]$/.test(word) && !/^[A-Z]?[a-z]*$/.test(word)) ||
     /[=:]\s{0,8}["'`]?\s{0,8}$/.test(end) ||
     message.includes("[redacted:") ||
+    isTitles(lastLineOf(message)) ||
     !/\s/.test(lastLineOf(message))
   );
 }
@@ -165,6 +171,16 @@ function cutOf(head: string, tail: string, redact: (text: string) => string): { 
   return { head: joined.slice(0, from) + mark, tail: mark + tail.slice(tail.length - after) };
 }
 
+/** Rows of a table whose titles ended a message before. Changes `messages`. */
+function hideRows(messages: string[]): void {
+  let titles: Titles | null = null;
+  for (const [at, message] of messages.entries()) {
+    const row = titles === null || message.includes("\n") ? null : redactRow(message, titles);
+    if (row !== null) messages[at] = row;
+    else titles = isTitles(lastLineOf(message)) ? titlesOf(lastLineOf(message)) : null;
+  }
+}
+
 function hideAwsSecrets(messages: string[]): void {
   if (!messages.some(hasAwsKeyId)) return;
   for (const [at, message] of messages.entries()) messages[at] = replaceAwsSecrets(message);
@@ -196,6 +212,7 @@ export function redactLogLines<T extends LogMessage>(
   for (const indexes of groups((line) => `${line.flow_run_id}/${line.task_run_id}/${line.name}`))
     change(indexes, (part) => {
       hideKeys(part);
+      hideRows(part);
       hideContinued(part, redact);
     });
   for (const indexes of groups((line) => `${line.flow_run_id}`)) change(indexes, hideAwsSecrets);

@@ -16,12 +16,15 @@ export const MANIFEST_LITERALS: readonly string[] = [
 export const SENSITIVE_LITERALS: readonly string[] = ['sensitive"', "sensitive\\", "sensitive'"];
 
 const BREAK = "(?:\\r?\\n|\\\\{1,8}n)";
-const KIND = /\bkind\\{0,8}["']?[ \t]{0,8}:[ \t]{0,8}\\{0,8}["']?Secret\b/;
+const KIND = /\bstringData\b|\bkind\\{0,8}["']?[ \t]{0,8}:[ \t]{0,8}\\{0,8}["']?Secret\b/;
 /** The heading of a map in YAML; 1: its indentation. */
 const YAML_DATA = new RegExp(`(?:^|${BREAK}|["'])([ ]{0,40})(?:data|stringData):[ \\t]{0,8}(?=${BREAK})`, "g");
 const YAML_LINE = new RegExp(`${BREAK}([ ]{0,40})([^\\n\\\\]{0,16384})`, "y");
 const YAML_ENTRY = /^["']?[\w./-]{1,128}["']?:[ \t]{0,8}(?=\S)/;
 const JSON_DATA = /\\{0,8}["'](?:data|stringData)\\{0,8}["'][ \t\n]{0,40}:[ \t\n]{0,40}\{([^{}]{1,65536})\}/g;
+/** A map in one line of YAML. */
+const FLOW_DATA = /((?:^|[\s{,])(?:data|stringData):[ \t]{0,8}\{)([^{}\n"']{1,16384})(?=\})/g;
+const FLOW_VALUE = /([\w.-]{1,128}:[ \t]{1,8})(?!\[redacted:)([^\s,{}]{1,4096})/g;
 const JSON_VALUE = /(:[ \t\n]{0,40}\\{0,8}["'])((?!\[redacted:)[^"'\\]{1,16384})(?=\\{0,8}["'])/g;
 
 /** The values below the heading that ends at `at`, as places to replace. */
@@ -68,7 +71,11 @@ export function replaceManifestSecrets(text: string): string {
     }
   }
   const clean = result + text.slice(done);
-  return clean.replace(JSON_DATA, (whole) => whole.replace(JSON_VALUE, `$1${MANIFEST_SECRET}`));
+  const flow = clean.replace(
+    FLOW_DATA,
+    (_, before: string, members: string) => before + members.replace(FLOW_VALUE, `$1${MANIFEST_SECRET}`),
+  );
+  return flow.replace(JSON_DATA, (whole) => whole.replace(JSON_VALUE, `$1${MANIFEST_SECRET}`));
 }
 
 const SENSITIVE_OBJECT =

@@ -3,12 +3,15 @@ import type { Occurrence } from "../../lib/literal-set.ts";
 import { classOfName, FIRST_WORD, isFolderName, type NameClass } from "./words/secret-names.ts";
 
 function codesOf(word: string): string[] {
-  return [" ", "_", "-"].map((sign) => `${word}${sign}code`);
+  return [" ", "_", "-", ""].map((sign) => `${word}${sign}code`);
 }
+
+const CODES =
+  "pass access recovery backup activation verification authorization auth authentication one-time one_time confirmation device login sms mfa 2fa otp pairing";
 
 /** One of these is in every name that `classOfName` knows, with what follows it. */
 export const NAME_LITERALS: readonly string[] =
-  "passw passphrase passcode kennwort pwd pswd psw psk _pass userpass dbpass sshpass mysqlpass pgpass storepass keypass ^pass= ^pass: ^pass\" ^pass' ^pass% _pw ^pw= ^pw: ^pw\" ^pw' senha wachtwoord haslo contrase motdepasse heslo salasana ^parola adgangskode passord losenord geslo lozinka ^clave ^mdp --pass psswd pasword passowrd passwrod ^pword mnemonic seed_phrase seed-phrase recovery_phrase secret token credential creds authorization cookie signature ^sig= ^sig% ^sig\" ^sig' ^sas= ^pat= _pat= _pat\" _pat' jwt key sessionid session_id session-id sessid _auth auth_str authstr requirepass masterauth remotepass"
+  "passw passphrase passcode kennwort pwd pswd psw psk _pass userpass dbpass sshpass mysqlpass pgpass storepass keypass ^pass= ^pass: ^pass\" ^pass' ^pass% _pw ^pw= ^pw: ^pw\" ^pw' senha wachtwoord haslo contrase motdepasse heslo salasana ^parola adgangskode passord losenord geslo lozinka ^clave ^mdp --pass psswd pasword passowrd passwrod ^pword mnemonic seed_phrase seed-phrase recovery_phrase secret token credential creds authorization cookie signature ^sig= ^sig% ^sig\" ^sig' ^sas= ^pat= _pat= _pat\" _pat' jwt key sessionid session_id session-id sessid _auth auth_str authstr requirepass masterauth remotepass ^otp totp _otp secretid secret_id secret-id samlresponse saml_response code_verifier codeverifier code-verifier client_assertion authident sonar.login bearer:"
     .split(" ")
     .concat(
       "identified by",
@@ -19,7 +22,7 @@ export const NAME_LITERALS: readonly string[] =
       "pass phrase",
       "pass-phrase",
     )
-    .concat("mot de passe", "kata sandi", ...["pass", "access", "recovery", "backup", "activation"].flatMap(codesOf));
+    .concat("mot de passe", "kata sandi", ...CODES.split(" ").flatMap(codesOf));
 
 /** By code: 1: letters, digits, "_" and "-", 2: ".". */
 const NAME_CODES = Uint8Array.from({ length: 128 }, (_, code) => {
@@ -75,7 +78,8 @@ export function nameAround(text: string, from: number, to: number): NameInText {
     text.charAt(start - 1) === " " &&
     /^(?:key|phrase|code|passe|sandi)$/i.test(text.slice(start, end))
   )
-    start -= FIRST_WORD.exec(text.slice(Math.max(0, start - 16), start))?.[0].replace(/^[^A-Za-z0-9]/, "").length ?? 0;
+    start -= FIRST_WORD.exec(text.slice(Math.max(0, start - 20), start))?.[0].replace(/^[^A-Za-z0-9]/, "").length ?? 0;
+  if (/^authorization$/i.test(text.slice(start, end)) && /^ code\b/i.test(text.slice(end, end + 6))) end += 5;
   const whole = text.slice(start, end);
   const name = whole.replace(/^[-.]+|(?<![-.])[-.]+$/g, "");
   const isFlag = whole.startsWith("-");
@@ -93,7 +97,7 @@ export function nameAround(text: string, from: number, to: number): NameInText {
 
 /** After another field of a connection string. */
 export function isInConnection(text: string, start: number): boolean {
-  return /(?:;|%3B)[ \t]{0,4}$/i.test(text.slice(Math.max(0, start - 5), start));
+  return /(?:;|%3B|[&?])[ \t]{0,4}$/i.test(text.slice(Math.max(0, start - 5), start));
 }
 
 /** Some literals include what follows the name. */

@@ -123,7 +123,8 @@ export function fieldRule(name: string): FieldRule | null {
   return {
     hide: (value) => {
       if (typeof value === "string") return of === null ? value : hideString(name, value);
-      if (isJsonNumber(value)) return of === "password" ? NAMED_SECRET : value;
+      if (isJsonNumber(value))
+        return of === "password" || (of === "code" && isSecretField(name, String(value))) ? NAMED_SECRET : value;
       if (Array.isArray(value)) {
         if (!isList) return value;
         const items = value.map((item) => (typeof item === "string" ? hideString("token", item) : item));

@@ -6,7 +6,7 @@ import { quotedValue, sticky, unquotedValue } from "./words/value-ends.ts";
 const BREAK = "(?:\\r?\\n|\\\\{1,8}n)";
 /** After the quote of an item: the next one, also as `argv[2]="…"`. */
 const NEXT_ITEM =
-  /\\*["'`]\s{0,20}(?:,|(?:(?<=\s)|\\{1,8}n\s{0,40})-\s|(?<=\s))(?:\\{1,8}n)?\s{0,40}(?:[a-z]{1,8}\[\d{1,3}\]\s?=\s?)?(?=[bu]?\\*["'`])/y;
+  /\\*["'`]\s{0,20}(?:,|;s:\d{1,6}:|(?:(?<=\s)|\\{1,8}n\s{0,40})-\s|(?<=\s))(?:\\{1,8}n)?\s{0,40}(?:[a-z]{1,8}\[\d{1,3}\]\s?=\s?)?(?=[bu]?\\*["'`])/y;
 /** After an item without quotes: in a list of YAML, or separated by commas. */
 const NEXT_PLAIN_ITEM = new RegExp(
   `(?:[ \\t]{0,20},[ \\t]{0,20}|[ \\t]{0,20}${BREAK}[ \\t]{0,80}-[ \\t]{1,8})(?!-)`,
@@ -28,7 +28,7 @@ export function nextItem(text: string, name: NameInText): Value | null {
   const item = quotedValue(text, name.end + gap[0].length);
   if (!item || isFlag) return item;
   const isPair = /\(\s{0,4}b?\\{0,8}["']$/.test(before) && /^\s{0,8}\)/.test(text.slice(item.next, item.next + 9));
-  return isPair || looksGenerated(text.slice(item.from, item.to)) ? item : null;
+  return isPair || gap[0].includes(";s:") || looksGenerated(text.slice(item.from, item.to)) ? item : null;
 }
 
 /** In YAML, and in files of settings, the assignment is alone on its line. */
@@ -40,7 +40,8 @@ export function isAloneOnLine(text: string, name: NameInText, value: Value): boo
 
 function looksSecret(word: string, name: NameInText): boolean {
   // Without the sign that ends the sentence.
-  return isUnlikeWord(word.replace(/(?<![.!?])[.!?]+$/, ""), name.of);
+  const content = word.replace(/(?<![.!?])[.!?]+$/, "");
+  return isUnlikeWord(content, name.of) || (name.of === "code" && /^\d{4,10}$/.test(content));
 }
 
 const CALL = /\([ \t\n]{0,40}(?=[bru]?\\{0,8}["'])[ru]?/y;
@@ -60,7 +61,7 @@ function calledValue(text: string, name: NameInText): Value | null {
 
 /** What a prompt or a title adds to the name: `(for etl)`, `[etl]`, `for user etl`, `#1`, `?`, `/ PIN`. */
 const ADDITION =
-  "(?:[ \\t]?[([](?![\"'])[^()[\\]\\n\"'=]{1,60}[)\\]]|[ \\t]{1,4}(?:for|of|from)[ \\t]{1,4}[^\\s:=][^\\n:=\"']{0,60}(?=[:=])|[ \\t]?#?\\d{1,2}|[?!*_]{1,3}|[ \\t]?/[ \\t]?[A-Za-z]{2,14})";
+  "(?:[ \\t]?[([](?![\"'])[^()[\\]\\n\"'=]{1,60}[)\\]]|[ \\t]{1,4}(?:for|of|from)[ \\t]{1,4}[^\\s:=][^\\n:=\"']{0,60}(?:'[^\\s']{1,60}')?(?=[:=])|[ \\t]{1,4}(?:provided|given|supplied|used|received|sent|generated|created)(?=[ \\t]{0,4}[:=])|[ \\t]?#?\\d{1,2}|[?!*_]{1,3}|[ \\t]?/[ \\t]?[A-Za-z]{2,14})";
 const LEADERS = "(?:[.\\u00b7\\u2026_]{2,80}|\\u2026)(?:[ \\t]{0,4}[:=]|(?=[ \\t]))";
 /** 1: an addition and a usual sign, else an unusual sign. */
 const ANNOTATED = new RegExp(
@@ -83,12 +84,12 @@ function annotatedValue(text: string, name: NameInText): Value | null {
 
 /** 1: what makes clear that the value follows. */
 const STATED =
-  /(?:[ \t]{1,4}(?:for|of)[ \t]{1,4}(?:(?:the|user|account|role|login|database|service)[ \t]{1,4}){0,3}\S{1,80})?[ \t]{1,4}(?:(?:has been|had been|is|was|lautet|est|es)(?:[ \t]{1,4}(?:now|set|changed|reset|updated|rotated)){0,2}(?:[ \t]{1,4}to)?|(?:now[ \t]{1,4})?(?:set|changed|reset|updated|rotated)[ \t]{1,4}to)(?:[ \t]{1,4}[:=]|[:=])?[ \t]{1,4}/iy;
+  /(?:[ \t]{1,4}(?:for|of)[ \t]{1,4}(?:(?:the|user|account|role|login|database|service)[ \t]{1,4}){0,3}\S{1,80})?[ \t]{1,4}(?:(?:has been|had been|is|was|lautet|est|es)(?:[ \t]{1,4}(?:now|set|changed|reset|updated|rotated|generated|created)){0,2}(?:[ \t]{1,4}for[ \t]{1,4}[^\s:=]{1,80}(?=:))?(?:[ \t]{1,4}to)?|(?:now[ \t]{1,4})?(?:set|changed|reset|updated|rotated)[ \t]{1,4}to)(?:[ \t]{1,4}[:=]|[:=])?[ \t]{1,4}/iy;
 const PROSE =
-  /(?:[ \t]|\\{1,8}t){1,40}(?:for\s\S{1,80}\s{1,4}(?:[=:]\s{1,4})?)?(?:\|[ \t]{1,40})?(?:\((?=[^)\s]{1,200}\)))?/iy;
+  /(?:[ \t]|\\{1,8}t){1,40}(?:\d{1,2}[ \t]{1,4}(?=\S{8}))?(?:for\s\S{1,80}\s{1,4}(?:[=:]\s{1,4})?)?(?:\|[ \t]{1,40})?(?:\((?=[^)\s]{1,200}\)))?/iy;
 /** A cell of a table. */
 const CELL = /[ \t]{0,20}\|[ \t]{0,40}(?=[^\s|)\]"']{8,200}[ \t]{0,40}\|)/y;
-const BRACKET = /((?:Some|Just|Optional)?[([])([^\s|()[\]{}"'=:]{8,200})[)\]]/y;
+const BRACKET = /((?:Some|Just|Optional)?[([<])([^\s|()[\]{}<>"'=:]{8,200})[)\]>]/y;
 
 /** `password=[…]`, `Some(…)`. `at`: after the sign. */
 export function enclosedValue(text: string, name: NameInText, at: number): Value | null {
@@ -124,6 +125,18 @@ function statedValue(text: string, name: NameInText): Value | null {
   return isWord && !looksSecret(content, name) ? null : quoted;
 }
 
+/** `the following password to proceed to installation:`, and the password alone in a line below. */
+const BELOW =
+  /[ \t]{1,4}[A-Za-z][A-Za-z ,]{0,60}:[ \t]{0,8}(?:\r?\n|\\n){1,3}[ \t]{0,40}(?=[^\s:="'\\]{6,128}[ \t]{0,8}(?:[\r\n]|\\n|$))/y;
+
+/** A part of a path after the name: `/reset-password/…`. */
+function pathValue(text: string, name: NameInText): Value | null {
+  if (text.charAt(name.end) !== "/" || text.charAt(name.start - 1) !== "/") return null;
+  const part = /^[A-Za-z0-9._~!$&*+=@-]{12,256}/.exec(text.slice(name.end + 1, name.end + 257))?.[0] ?? "";
+  const from = name.end + 1;
+  return looksGenerated(part) ? { from, to: from + part.length, next: from + part.length, form: "prose" } : null;
+}
+
 /** In a sentence or a table, where most words after the name are no secrets. */
 export function proseValue(text: string, name: NameInText): Value | null {
   let blanks = 0;
@@ -137,10 +150,15 @@ export function proseValue(text: string, name: NameInText): Value | null {
     const stated = statedValue(text, name);
     if (stated) return stated;
   }
-  if (/[^A-Za-z]|[fo]/.test(next)) {
+  if (/[^A-Za-z]|[fogpsruc]/.test(next)) {
     const annotated = annotatedValue(text, name);
     if (annotated) return annotated;
   }
+  const part = pathValue(text, name);
+  if (part) return part;
+  const below = /[A-Za-z]/.test(next) && name.of === "password" ? sticky(BELOW, text, name.end) : null;
+  const lone = below && unquotedValue(text, name.end + below[0].length, false);
+  if (lone && looksSecret(text.slice(lone.from, lone.to), name)) return lone;
   if (blanks === 0 && next !== "\\" && next !== "|") return null;
   const gap = (next === "|" ? sticky(CELL, text, name.end) : null) ?? sticky(PROSE, text, name.end);
   if (!gap) return null;

@@ -12,7 +12,7 @@ import {
 import { NAME_LITERALS } from "./name-in-text.ts";
 import { replaceNamedValues } from "./named-values.ts";
 import { PRIVATE_KEY_LITERALS, replacePrivateKeys } from "./private-keys.ts";
-import { hasEncoding, replaceColoured, replacePercentEncoded } from "./readable-text.ts";
+import { hasEncoding, replaceColoured, replaceEscaped, replacePercentEncoded } from "./readable-text.ts";
 import { literalsOf, VOCABULARY } from "./secret-literals.ts";
 import {
   AUTH_LITERALS,
@@ -30,10 +30,13 @@ import {
 } from "./statements/authorizations.ts";
 import { COMMAND_LITERALS, replaceCommandSecrets } from "./statements/command-secrets.ts";
 import { DEVICE_LITERALS, replaceDeviceSecrets } from "./statements/device-secrets.ts";
+import { DIALOGUE_LITERALS, replaceDialogueSecrets } from "./statements/dialogue-secrets.ts";
 import { replaceForeignNamed } from "./statements/foreign-names.ts";
 import { PGPASS_LITERALS, replaceHostPasswords, replacePgpass } from "./statements/host-passwords.ts";
 import { PIPED_LITERALS, replacePipedSecrets } from "./statements/piped-secrets.ts";
 import { replaceSqlSecrets, SQL_LITERALS } from "./statements/sql-secrets.ts";
+import { replaceColumns } from "./statements/table-secrets.ts";
+import { PAIR_LITERALS, replaceUserPairs } from "./statements/user-pairs.ts";
 import { replaceTokens, TOKEN_LITERALS } from "./token-forms.ts";
 import { replaceUrlPasswords, URL_PASSWORD_LITERALS } from "./url-passwords.ts";
 
@@ -52,6 +55,8 @@ const SEARCHES: readonly Search[] = [
   { literals: SENSITIVE_LITERALS, replace: replaceSensitiveValues },
   { literals: COMMAND_LITERALS, replace: replaceCommandSecrets },
   { literals: PIPED_LITERALS, replace: replacePipedSecrets },
+  { literals: DIALOGUE_LITERALS, replace: replaceDialogueSecrets },
+  { literals: PAIR_LITERALS, replace: replaceUserPairs },
   { literals: DEVICE_LITERALS, replace: replaceDeviceSecrets },
   { literals: SQL_LITERALS, replace: replaceSqlSecrets },
   { literals: PGPASS_LITERALS, replace: replacePgpass },
@@ -87,6 +92,9 @@ const MAX_ROUNDS = 8;
 /** Texts in base64 can hold such texts again, as in a Secret of Kubernetes with a configuration of Docker. */
 const MAX_ENCODINGS = 2;
 
+/** JSON inside a string of JSON, as a container's log writes an answer of a service. */
+const MAX_ESCAPES = 3;
+
 /** `credentials`: as configured. */
 export function createTextRedactor(credentials: readonly string[]): (text: string) => string {
   const configured = literalsOf(credentials);
@@ -105,8 +113,11 @@ export function createTextRedactor(credentials: readonly string[]): (text: strin
     return before;
   };
   const inPlainText = (text: string): string => inText(text, MAX_ENCODINGS);
-  return (text) =>
-    text.length < 4 ? text : inPlainText(replacePercentEncoded(replaceColoured(text, inPlainText), inPlainText));
+  const inEscaped = (text: string, depth: number): string => {
+    const clean = inPlainText(replacePercentEncoded(replaceColoured(text, inPlainText), inPlainText));
+    return depth === 0 ? clean : replaceEscaped(clean, (inner) => inEscaped(inner, depth - 1));
+  };
+  return (text) => (text.length < 4 ? text : inEscaped(text, MAX_ESCAPES));
 }
 
 /**
@@ -137,6 +148,14 @@ function neededSearches(occurrences: readonly Occurrence[]): number {
   return needed;
 }
 
+const HAS_BREAK = /\n|\\n/;
+
+function namesIn(text: string): readonly Occurrence[] {
+  return secretLiterals()
+    .occurrencesIn(text)
+    .filter(({ group }) => group === NAMES);
+}
+
 function replaceOnce(text: string): string {
   const occurrences = secretLiterals().occurrencesIn(text);
   if (occurrences.length === 0) return NOT_ASCII.test(text) ? replaceForeignNamed(text) : text;
@@ -149,5 +168,7 @@ function replaceOnce(text: string): string {
   if (NOT_ASCII.test(clean)) clean = replaceForeignNamed(clean);
   const now = clean === text ? occurrences : secretLiterals().occurrencesIn(clean);
   const names = now.filter(({ group }) => group === NAMES);
-  return names.length === 0 ? clean : replaceNamedValues(clean, names);
+  if (names.length === 0) return clean;
+  const named = replaceNamedValues(clean, names);
+  return !HAS_BREAK.test(named) ? named : replaceColumns(named, named === clean ? names : namesIn(named));
 }

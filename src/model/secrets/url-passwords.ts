@@ -83,6 +83,9 @@ function secretOf(text: string, from: number, end: number, isStrict: boolean): F
   if (at >= password && /^sha\d{3}:/.test(text.slice(at + 1, at + 8))) return null;
   if (at < password) {
     const isPort = matchesAt(PORT, text, password) || (isStrict && user[0].includes("@"));
+    const token = user[0].slice(0, user[0].indexOf("@"));
+    if (isPort && user[0].includes("@") && TOKEN_USER.test(token))
+      return { from, to: from + token.length, mark: URL_TOKEN };
     if (isPort && (isStrict || last < 0 || text.slice(password, last).includes("="))) return null;
   }
   if (!isStrict || at < password || !isWholeHost(text.slice(at + 1, hostEnd))) at = Math.max(at, last);

@@ -49,18 +49,23 @@ const USER_AND_PASSWORD =
   /(\b(?:\w{0,40}(?:auth|authentication|authprovider|authenticator|credentials?)|creds|login)\s{0,4}=?\s{0,4}\(\s{0,20}\\{0,8}["'][^"'\n\\]{0,128}\\{0,8}["'],\s{0,20}\\{0,8}["'])(?!\[redacted:)([^"'\n\\]{1,256})(?=\\{0,8}["']\s{0,20}[,)])/gi;
 
 export function replaceAuths(text: string): string {
+  const isDocker = /\bauths\\{0,8}["']/.test(text);
   const field = text.replace(AUTH_FIELD, (whole, before: string, word: string) =>
-    before.includes("_auth") || isBasicCredential(word) ? before + redactionMark("basic-credentials") : whole,
+    isDocker || before.includes("_auth") || isBasicCredential(word)
+      ? before + redactionMark("basic-credentials")
+      : whole,
   );
   return field.replace(USER_AND_PASSWORD, `$1${redactionMark("basic-credentials")}`);
 }
 
 /** https://learn.microsoft.com/powershell/module/microsoft.powershell.security/convertto-securestring */
 const SECURE_STRING =
-  /(\bSecureString(?:\s{1,4}-String)?[\s(]{1,4}\\{0,8}["'])(?!\[redacted:)([^"'\n\\$]{1,256})(?=\\{0,8}["'])/gi;
+  /(\bSecureString(?:\s{1,4}-(?:String|AsPlainText|Force)){0,3}[\s(]{1,4}\\{0,8}["'])(?!\[redacted:)([^"'\n\\$]{1,256})(?=\\{0,8}["'])/gi;
+const BARE_SECURE_STRING =
+  /(\bConvertTo-SecureString(?:\s{1,4}-(?:String|AsPlainText|Force)){0,3}\s{1,4})(?![-$([])([^\s"'\\$]{3,256})/gi;
 
 export function replaceSecureStrings(text: string): string {
-  return text.replace(SECURE_STRING, `$1${NAMED_SECRET}`);
+  return text.replace(SECURE_STRING, `$1${NAMED_SECRET}`).replace(BARE_SECURE_STRING, `$1${NAMED_SECRET}`);
 }
 
 /** The answer to a challenge can be tried against passwords: https://www.rfc-editor.org/rfc/rfc7616#section-3.4.1 */

@@ -33,7 +33,7 @@ function literalOf(name: string): string {
 
 /** In a list of arguments, in JSON, in YAML or in a program. */
 function listLiterals(name: string): string[] {
-  return ['"', "'", "\\", "\n", ","].map((end) => `^${name}${end}`);
+  return [...['"', "'", "\\", ","].map((end) => `^${name}${end}`), `^- ${name}`];
 }
 
 /** The names of which no literal is the beginning. */
@@ -199,6 +199,7 @@ export function replaceCommandSecrets(text: string): string {
 
 /** The items with the passwords of the commands among them replaced; the array itself when there are none. */
 export function replaceCommandItems(items: readonly unknown[]): readonly unknown[] {
+  if (items.length < 2 || typeof items[0] !== "string") return items;
   let copy: unknown[] | undefined;
   for (let at = 0; at < Math.min(items.length - 1, MAX_WORDS); at += 1) {
     const item = items[at];

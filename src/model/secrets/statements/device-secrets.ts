@@ -48,7 +48,13 @@ const STATEMENTS: readonly Statement[] = [
   { literal: "auth default", words: "AUTH default", isCommon: true },
 ];
 
-export const DEVICE_LITERALS: readonly string[] = [...STATEMENTS.map(({ literal }) => literal), "setuser", "username "];
+export const DEVICE_LITERALS: readonly string[] = [
+  ...STATEMENTS.map(({ literal }) => literal),
+  "setuser",
+  " on >",
+  "username ",
+  "^wifi:",
+];
 
 /** 1: up to the secret, with the number of its encoding, 2: the secret. */
 const expressions = (chosen: readonly Statement[]) =>
@@ -62,7 +68,11 @@ const COMMON = expressions(STATEMENTS.filter(({ isCommon }) => isCommon === true
 const DEVICE_USER =
   /(\busername[ \t]{1,4}\S{1,64}[ \t]{1,4}(?:privilege[ \t]{1,4}\d{1,2}[ \t]{1,4})?(?:password|secret)[ \t]{1,4}\d{1,2}[ \t]{1,4})([^\s"'\\]{3,128})/gi;
 /** Passwords of users of Redis: https://redis.io/docs/latest/commands/acl-setuser/ */
-const REDIS_USER = /(\bsetuser[ \t]{1,4}\S{1,64}(?:[ \t]{1,4}[^\s>]\S{0,64}){0,8}[ \t]{1,4}["']?>)([^\s"'\\]{3,128})/gi;
+const REDIS_USER =
+  /(\b(?:setuser|user)[ \t]{1,4}\S{1,64}(?:[ \t]{1,4}[^\s>]\S{0,64}){0,8}[ \t]{1,4}["']?>)([^\s"'\\]{3,128})/gi;
+
+/** What a code for a camera holds: https://github.com/zxing/zxing/wiki/Barcode-Contents */
+const WIFI = /(\bWIFI:(?:[THSR]:(?:[^;\\\n]|\\.){0,64};){0,4}P:)((?:[^;\\\s]|\\[^\s]){3,128})(?=;)/g;
 
 export function replaceDeviceSecrets(text: string): string {
   const replace = (isCommon: boolean) => (whole: string, before: string, secret: string) => {
@@ -75,5 +85,6 @@ export function replaceDeviceSecrets(text: string): string {
     .replace(CLEAR, replace(false))
     .replace(COMMON, replace(true))
     .replace(DEVICE_USER, replace(false))
-    .replace(REDIS_USER, replace(false));
+    .replace(REDIS_USER, replace(false))
+    .replace(WIFI, replace(false));
 }

@@ -15,6 +15,7 @@ export const SQL_LITERALS: readonly string[] = [
   "aes_encrypt",
   "aes_decrypt",
   ".logon ",
+  "openrowset",
 ];
 
 const QUOTE = "\\\\{0,8}[\"']";
@@ -38,10 +39,13 @@ const STATEMENTS: readonly RegExp[] = [
   // https://www.postgresql.org/docs/current/pgcrypto.html, https://dev.mysql.com/doc/refman/8.4/en/encryption-functions.html
   statement(`(?:pgp_sym_(?:en|de)crypt(?:_bytea)?|aes_(?:en|de)crypt)\\([^()\\n]{1,200},[ \\t]{0,4}${QUOTE}`),
 ];
+/** https://learn.microsoft.com/sql/t-sql/functions/openrowset-transact-sql */
+const ROWSET =
+  /(\bopenrowset\s{0,4}\(\s{0,8}N?'[^'\n]{1,80}'\s{0,4},\s{0,8}N?'[^'\n]{0,120}'\s{0,4};\s{0,4}'[^'\n]{1,80}'\s{0,4};\s{0,4}')(?!\[redacted:)([^'\n]{1,128})(?=')/gi;
 /** `.LOGON host/user,password` of Teradata. */
 const LOGON = /(\.logon[ \t]{1,4}[\w.-]{1,128}\/[\w.-]{1,64},)(?!\[redacted:)([^\s"'\\;]{3,128})/gi;
 
 export function replaceSqlSecrets(text: string): string {
   const clean = STATEMENTS.reduce((one, pattern) => one.replace(pattern, `$1${NAMED_SECRET}`), text);
-  return clean.replace(LOGON, `$1${NAMED_SECRET}`);
+  return clean.replace(LOGON, `$1${NAMED_SECRET}`).replace(ROWSET, `$1${NAMED_SECRET}`);
 }

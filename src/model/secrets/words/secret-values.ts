@@ -77,7 +77,10 @@ export function isSecretValue(value: string, of: NameClass, form: ValueForm, isB
   const trimmed = value.trim();
   if (trimmed.length > 200 ? trimmed.startsWith("[redacted:") : isPlain(trimmed)) return false;
   if (form !== "quoted" && CODE.test(trimmed)) return false;
-  if (form === "prose") return (looksRandom(trimmed, 6) && !NUMBER.test(trimmed)) || (!isBare && UUID.test(trimmed));
+  if (of === "code") return (!isBare && /^\d{4,10}$/.test(trimmed)) || (/\d/.test(trimmed) && looksRandom(trimmed, 6));
+  if (form === "prose" && of !== "generated")
+    return (looksRandom(trimmed, 6) && !NUMBER.test(trimmed)) || (!isBare && UUID.test(trimmed));
+  if (of === "generated") return looksGenerated(trimmed);
   if (of === "password") return true;
   if (/\s/.test(trimmed)) return false;
   if (NUMBER.test(trimmed) && trimmed.length < 8) return false;

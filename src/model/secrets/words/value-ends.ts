@@ -1,7 +1,7 @@
 /** Where a value in a text begins and ends: in quotes of any kind, or as a run without white space. */
 import type { Value } from "./secret-values.ts";
 
-const OPEN_QUOTE = /[bruBRUN]{0,2}(?:(\\*)("""|'''|["'`])|(%(?:25)*2[27])|(&quot;|&#3[49];)|(\\u002[27]))/y;
+const OPEN_QUOTE = /[bruBRUN]{0,2}(?:(\\*)("""|'''|["'`])|(%(?:25)*2[27])|(&quot;|&#(?:3[49]|x2[27]);)|(\\u002[27]))/y;
 const UNQUOTED = /(?:[^\s\p{Cc}"'`<>\\]|\\(?![nrt"'`\\])|["'`](?![\s,;)\]}>:&]|$)){1,512}/uy;
 /** What ends a value without quotes: the next assignment, or brackets and signs at the end of the run. */
 const NEXT_ASSIGNMENT = /[&;,|](?:amp;)?(?=[A-Za-z_][\w.-]{0,60}[=:]|["'{[])|(?<![),;:\]}>&|])[),;:\]}>&|]+$/;
