@@ -8,9 +8,23 @@ import { isJsonObject } from "../../lib/exact-json.ts";
 import { append } from "../../lib/lists.ts";
 import { type Checked, own, sentence } from "../../lib/shown-text.ts";
 import { bytesToUuid, isUuid, uuidToBytes } from "../../lib/uuid.ts";
+import type { QueryContext } from "../../queries/source/context.ts";
 
 /** Parts of a position: integers (microseconds, offsets), UUIDs, short texts, null. */
 export type CursorValue = number | string | null;
+
+declare const isQuestion: unique symbol;
+/** What a cursor continues: the arguments of a call, and the workspace that it asks. Only `questionIn` makes one. */
+export interface Question {
+  readonly workspace: string;
+  readonly asked: unknown;
+  readonly [isQuestion]: true;
+}
+
+/** The question `asked` in the workspace of the call: the cursor of one workspace is refused in every other. */
+export function questionIn({ instance }: Pick<QueryContext, "instance">, asked: unknown): Question {
+  return { workspace: instance, asked } as Question;
+}
 
 const INTEGER = 0;
 const UUID = 1;
@@ -18,7 +32,7 @@ const TEXT = 2;
 const NULL = 3;
 
 /** A cursor for `question` that continues at `position`. The same question must be given to read it. */
-export function encodeCursor(question: unknown, position: readonly CursorValue[]): string {
+export function encodeCursor(question: Question, position: readonly CursorValue[]): string {
   const body: number[] = [];
   for (const value of position) pushValue(body, value);
   const bytes = new Uint8Array(8 + body.length);
@@ -30,7 +44,7 @@ export function encodeCursor(question: unknown, position: readonly CursorValue[]
 }
 
 /** The position in `cursor`. Throws AppError `invalid_input` for a damaged cursor or one of another question. */
-export function decodeCursor(question: unknown, cursor: string): CursorValue[] {
+export function decodeCursor(question: Question, cursor: string): CursorValue[] {
   let bytes: Uint8Array;
   try {
     bytes = Uint8Array.fromBase64(cursor.trim(), { alphabet: "base64url" });
@@ -47,7 +61,7 @@ export function decodeCursor(question: unknown, cursor: string): CursorValue[] {
 /** For cursors that cannot be decoded, and for positions in another form than the tool writes. */
 export function badCursor<const Text extends string>(why: Text & Checked<Text>): AppError {
   return new AppError("invalid_input", sentence`cursor ${own<Text>(why)}`, {
-    hint: "Pass next_cursor unchanged, together with the same arguments (limit, detail, fields and fresh may change), or leave cursor out.",
+    hint: "Pass next_cursor unchanged, in the same workspace together with the same arguments (limit, detail, fields and fresh may change), or leave cursor out.",
   });
 }
 

@@ -1,7 +1,8 @@
 /** The parts of a tool. */
 
-import type { z } from "zod";
+import { z } from "zod";
 import type { Sentence } from "../../lib/shown-text.ts";
+import type { WorkspaceListing } from "../../model/workspaces.ts";
 import type { QueryContext } from "../../queries/source/context.ts";
 import type { AnswerText } from "../answer/fenced.ts";
 
@@ -14,6 +15,10 @@ export interface ToolContext {
   readonly isCloud: boolean;
   /** How the client can ask its user to confirm a change. Absent: it cannot. */
   readonly confirmation?: Confirmation | undefined;
+  /** The workspaces that the caller can name. Absent: only the one of `query`. */
+  readonly workspaces?: { list(signal: AbortSignal): Promise<WorkspaceListing> };
+  /** The share of the budget of tokens that the answer may take, because others stand beside it. Absent: all of it. */
+  readonly share?: number;
 }
 
 /** Asking the user through the client. */
@@ -66,6 +71,8 @@ export interface ToolDefinition {
   readonly isAboutRecord: boolean;
   /** It changes something in Prefect, after a confirmation. */
   readonly isActing: boolean;
+  /** `workspace: "all"` asks every workspace. */
+  readonly takesAll: boolean;
   /** Other names that are accepted: given name → argument. */
   readonly aliases: Readonly<Record<string, string>>;
   run(ctx: ToolContext, input: Readonly<Record<string, unknown>>): Promise<ToolAnswer>;
@@ -82,9 +89,16 @@ export interface ToolOptions<Input extends z.ZodObject> {
   readonly isWatching?: boolean;
   readonly isAboutRecord?: boolean;
   readonly isActing?: boolean;
+  readonly takesAll?: boolean;
   readonly aliases?: Readonly<Record<string, string>>;
   run(ctx: ToolContext, input: z.infer<Input>): Promise<ToolAnswer>;
 }
+
+/**
+ * The argument of every tool that names a workspace. `mcp/guard.ts` runs the call there; the tool itself does not read it. The official
+ * server calls it `workspace_id`.
+ */
+const workspaceArg = z.string().optional();
 
 export function defineTool<Input extends z.ZodObject>(options: ToolOptions<Input>): ToolDefinition {
   return {
@@ -93,8 +107,10 @@ export function defineTool<Input extends z.ZodObject>(options: ToolOptions<Input
     isWatching: false,
     isAboutRecord: false,
     isActing: false,
-    aliases: {},
+    takesAll: false,
     ...options,
+    input: options.input.extend({ workspace: workspaceArg }),
+    aliases: { ...options.aliases, workspace_id: "workspace" },
     run: (ctx, input) => options.run(ctx, input as z.infer<Input>),
   };
 }

@@ -4,16 +4,21 @@ import { AppError } from "../../errors.ts";
 import { asNames, sentence } from "../../lib/shown-text.ts";
 
 import type { TimeRange } from "../../model/freshness.ts";
-import type { CursorValue } from "../answer/cursor.ts";
-import { badCursor, decodeCursor, encodeCursor } from "../answer/cursor.ts";
+import type { QueryContext } from "../../queries/source/context.ts";
+import type { CursorValue, Question } from "../answer/cursor.ts";
+import { badCursor, decodeCursor, encodeCursor, questionIn } from "../answer/cursor.ts";
 import { withNearest } from "./suggestions.ts";
 
 /** Arguments that may change between the pages of a list. */
-const PAGING: ReadonlySet<string> = new Set(["limit", "cursor", "fresh", "detail", "fields", "workspace_id"]);
+const PAGING: ReadonlySet<string> = new Set(["limit", "cursor", "fresh", "detail", "fields"]);
 
 /** Two calls with equal values ask for the same list, so that the cursor of one is valid for the other. */
-export function questionOf(tool: string, args: Readonly<Record<string, unknown>>): unknown {
-  return [tool, Object.fromEntries(Object.entries(args).filter(([name]) => !PAGING.has(name)))];
+export function questionOf(
+  ctx: Pick<QueryContext, "instance">,
+  tool: string,
+  args: Readonly<Record<string, unknown>>,
+): Question {
+  return questionIn(ctx, [tool, Object.fromEntries(Object.entries(args).filter(([name]) => !PAGING.has(name)))]);
 }
 
 /** One of Prefect's sort values, in any case; undefined when none was given. Throws AppError `invalid_input`. */
@@ -39,12 +44,12 @@ export interface WindowPosition extends TimeRange {
   readonly offset: number;
 }
 
-export function windowCursor(question: unknown, { fromUs, toUs }: TimeRange, offset: number): string {
+export function windowCursor(question: Question, { fromUs, toUs }: TimeRange, offset: number): string {
   return encodeCursor(question, [fromUs, toUs, offset]);
 }
 
 /** Undefined without a cursor. Throws AppError `invalid_input`. */
-export function readWindowCursor(question: unknown, cursor: string | undefined): WindowPosition | undefined {
+export function readWindowCursor(question: Question, cursor: string | undefined): WindowPosition | undefined {
   if (cursor === undefined) return undefined;
   const [fromUs, toUs, offset] = decodeCursor(question, cursor);
   if (typeof fromUs !== "number" || typeof toUs !== "number" || typeof offset !== "number") {

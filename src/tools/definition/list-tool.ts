@@ -113,7 +113,7 @@ async function runList<Input extends z.ZodObject, Row, Sort extends string>(
   const { listedBy, filterKey: key, label, plural } = KINDS[kind];
   const args: ListArguments = given;
   const nowUs = serverNowUs(ctx);
-  const question = questionOf(listedBy, args);
+  const question = questionOf(ctx, listedBy, args);
   const position = args.cursor === undefined ? undefined : decodeCursor(question, args.cursor);
   const hasFields = args.fields !== undefined;
   // `state` is a column and also an object in Prefect's documents, which is meant with full detail only.

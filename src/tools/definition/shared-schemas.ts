@@ -12,8 +12,6 @@ import { withNearest } from "./suggestions.ts";
 export const textArg = z.string().optional();
 export const flagArg = z.boolean().optional();
 export const textsArg = z.array(z.string()).optional();
-/** Accepted because the official server has it, and ignored: a call always concerns the one configured workspace. */
-export const workspaceArg = z.string().optional();
 /** A Prefect filter object. Its fields are checked where it is read: their schema would make `tools/list` too large. */
 export const filterArg = z.looseObject({}).optional();
 export const detailArg = z.enum(["brief", "full"]).optional();
@@ -27,7 +25,6 @@ export const listArgs = (maxLimit: number) => ({
   fresh: flagArg,
   detail: detailArg,
   fields: textsArg,
-  workspace_id: workspaceArg,
 });
 
 /** Output of a list tool. No member is required, so that an error is valid too. */
@@ -48,9 +45,9 @@ export interface PageInput {
   readonly detail?: "brief" | "full" | undefined;
 }
 
-/** Tokens the whole answer may take. */
-export function tokenBudget(input: PageInput): number {
-  return input.limit !== undefined || input.detail === "full" ? MAX_TOKENS : DEFAULT_TOKENS;
+/** Tokens the whole answer may take. `share`: of an answer beside those of other workspaces. */
+export function tokenBudget(input: PageInput, share = 1): number {
+  return Math.floor((input.limit !== undefined || input.detail === "full" ? MAX_TOKENS : DEFAULT_TOKENS) * share);
 }
 
 /** A time argument (as `parseMomentUs` reads it) in microseconds. Throws AppError `invalid_input`. */

@@ -36,7 +36,7 @@ export const aggregateEventsTool = defineTool({
   aliases: { ...EVENT_ALIASES, group_by: "by", bucket: "interval", step: "interval" },
   async run({ query: ctx }, args) {
     const nowUs = serverNowUs(ctx);
-    const question = questionOf("aggregate_events", args);
+    const question = questionOf(ctx, "aggregate_events", args);
     const by = args.by ?? "time";
     if (args.interval !== undefined && by !== "time") throw new AppError("invalid_input", "interval needs by: time");
     const asked = await readEventArguments(ctx, args, nowUs);

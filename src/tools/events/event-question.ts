@@ -4,8 +4,8 @@ import type { PrefectEvent } from "../../model/events/event.ts";
 import type { EventsQuestion } from "../../queries/events/events.ts";
 import { positionOf } from "../../queries/events/events.ts";
 import type { QueryContext } from "../../queries/source/context.ts";
-import type { CursorValue } from "../answer/cursor.ts";
-import { badCursor, decodeCursor } from "../answer/cursor.ts";
+import type { CursorValue, Question } from "../answer/cursor.ts";
+import { badCursor, decodeCursor, questionIn } from "../answer/cursor.ts";
 import { argumentOrFilter, type EventArguments, readEventArguments } from "../definition/event-shorthands.ts";
 
 /** Items without `limit`: about as many as the default token budget fits. */
@@ -22,7 +22,7 @@ export interface EventListArguments extends EventArguments {
 export interface ReadEventsCall {
   readonly question: EventsQuestion;
   /** Equal for calls that ask for the same list: binds the cursor to it. */
-  readonly fingerprint: unknown;
+  readonly fingerprint: Question;
   positionAfter(events: readonly PrefectEvent[], index: number): CursorValue[];
 }
 
@@ -37,7 +37,7 @@ export async function readEventQuestion(
   const isDistinct = filter.resource?.distinct === true;
   const { event_type_prefix, flow_run, deployment, work_pool, resource, occurred_after, occurred_before } = args;
   const shorthands = { event_type_prefix, flow_run, deployment, work_pool, resource, occurred_after, occurred_before };
-  const fingerprint = { tool: "read_events", filter: args.filter, order, ...shorthands };
+  const fingerprint = questionIn(ctx, { tool: "read_events", filter: args.filter, order, ...shorthands });
   const limit = args.limit ?? DEFAULT_LIMIT;
   const base = { filter, order, limit, fresh: args.fresh, nowUs } as const;
   if (args.cursor === undefined) {

@@ -60,7 +60,7 @@ export const getTimelineTool = defineTool({
   async run({ query: ctx }, args) {
     const nowUs = serverNowUs(ctx);
     const { kind, text } = subjectOf(args);
-    const question = questionOf("get_timeline", args);
+    const question = questionOf(ctx, "get_timeline", args);
     const place = readWindowCursor(question, args.cursor);
     const asked = windowArgs(args, ["occurred_after", "occurred_before"], nowUs);
     const { subject, owner, state, entries, hidden, freshness } = await getTimeline(ctx, {

@@ -13,7 +13,7 @@ import type { SearchPosition } from "../../queries/search/search.ts";
 import { positionAfterHits, SEARCH_KINDS, SEARCH_START, searchRecord } from "../../queries/search/search.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import { stringsOf } from "../../store/events/event-text.ts";
-import { badCursor, type CursorValue, decodeCursor, encodeCursor } from "../answer/cursor.ts";
+import { badCursor, type CursorValue, decodeCursor, encodeCursor, type Question } from "../answer/cursor.ts";
 import { isoRange } from "../answer/freshness.ts";
 import { type Item, withOwner } from "../answer/table.ts";
 import { defineTool } from "../definition/define-tool.ts";
@@ -57,10 +57,11 @@ export const searchTool = defineTool({
     "Full-text search of everything recorded: events (names, resources, payloads), log lines, names of runs and objects. Objects first, then newest first. Says what it could not search.",
   input,
   output: listOutput("results"),
+  takesAll: true,
   aliases: { q: "query", text: "query", kind: "kinds", occurred_after: "since", occurred_before: "until" },
-  async run({ query: ctx }, args) {
+  async run({ query: ctx, share }, args) {
     const nowUs = serverNowUs(ctx);
-    const question = questionOf("search", args);
+    const question = questionOf(ctx, "search", args);
     const place = readCursor(question, args.cursor);
     const asked = windowArgs(args, ["since", "until"], nowUs);
     const page = await searchRecord(ctx, {
@@ -97,7 +98,7 @@ export const searchTool = defineTool({
       },
       freshness: page.freshness,
       nowUs,
-      budget: tokenBudget(args),
+      budget: tokenBudget(args, share),
       extra: { window: isoRange(page.window) },
       ...(args.fields ? {} : { toRow: withOwner }),
       order: ["kind", "time", "name", "flow/deployment", "event", "resource", "flow_run", "n", "level", "state"],
@@ -177,7 +178,7 @@ interface Place {
   readonly position: SearchPosition;
 }
 
-function readCursor(question: unknown, cursor: string | undefined): Place | undefined {
+function readCursor(question: Question, cursor: string | undefined): Place | undefined {
   if (cursor === undefined) return undefined;
   const [fromUs, toUs, objects, runs, at, id, ts, seq] = decodeCursor(question, cursor);
   const number = (value: CursorValue | undefined): number => {

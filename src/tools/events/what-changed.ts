@@ -3,22 +3,14 @@ import { asName, asPlace, joined, own, sentence } from "../../lib/shown-text.ts"
 import { addUs, DAY_US, earliestUs, formatIsoSeconds, formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { type Change, whatChanged } from "../../queries/history/what-changed.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
-import { badCursor, decodeCursor, encodeCursor } from "../answer/cursor.ts";
+import { badCursor, decodeCursor, encodeCursor, type Question, questionIn } from "../answer/cursor.ts";
 import type { AnswerText } from "../answer/fenced.ts";
 import { fieldChanges } from "../answer/field-changes.ts";
 import { isoRange } from "../answer/freshness.ts";
 import type { Item } from "../answer/table.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { listAnswer } from "../definition/list-answer.ts";
-import {
-  checkWindow,
-  limitArg,
-  listOutput,
-  textArg,
-  tokenBudget,
-  windowArgs,
-  workspaceArg,
-} from "../definition/shared-schemas.ts";
+import { checkWindow, limitArg, listOutput, textArg, tokenBudget, windowArgs } from "../definition/shared-schemas.ts";
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;
@@ -28,7 +20,6 @@ const input = z.strictObject({
   until: textArg,
   limit: limitArg(MAX_LIMIT),
   cursor: textArg.describe("from an earlier answer: only later changes"),
-  workspace_id: workspaceArg,
 });
 
 export const whatChangedTool = defineTool({
@@ -41,7 +32,8 @@ export const whatChangedTool = defineTool({
   aliases: { occurred_after: "since", occurred_before: "until" },
   async run({ query: ctx }, args) {
     const nowUs = serverNowUs(ctx);
-    const position = args.cursor === undefined ? null : readPosition(args.cursor);
+    const question = questionIn(ctx, QUESTION);
+    const position = args.cursor === undefined ? null : readPosition(question, args.cursor);
     const asked = windowArgs(args, ["since", "until"], nowUs);
     const { untilUs } = asked;
     if (position) checkWindow(["cursor", "until"], position.fromUs, untilUs);
@@ -52,7 +44,7 @@ export const whatChangedTool = defineTool({
       limit: args.limit ?? DEFAULT_LIMIT,
       after: position?.after,
     });
-    const cursorOf = (change: { atUs: ServerUs; id: string }) => encodeCursor(QUESTION, [change.atUs, change.id]);
+    const cursorOf = (change: { atUs: ServerUs; id: string }) => encodeCursor(question, [change.atUs, change.id]);
     const last = found.changes.at(-1) ?? position?.after;
     const cursor = cursorOf(last ?? { atUs: earliestUs(found.window.toUs, nowUs), id: "" });
     const runs = found.runs ? Object.entries(found.runs).map(([state, n]) => sentence`${asName(state)} ${n}`) : null;
@@ -89,8 +81,8 @@ export const whatChangedTool = defineTool({
 /** The cursor is a moment and independent of the arguments: it is valid for any later window. */
 const QUESTION = "what_changed";
 
-function readPosition(cursor: string): { fromUs: ServerUs; after: { atUs: ServerUs; id: string } } {
-  const [atUs, id] = decodeCursor(QUESTION, cursor);
+function readPosition(question: Question, cursor: string): { fromUs: ServerUs; after: { atUs: ServerUs; id: string } } {
+  const [atUs, id] = decodeCursor(question, cursor);
   if (typeof atUs !== "number" || typeof id !== "string") throw badCursor("is not from what_changed");
   return { fromUs: atUs, after: { atUs: atUs, id } };
 }

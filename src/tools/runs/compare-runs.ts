@@ -7,14 +7,13 @@ import { answerText, fenced } from "../answer/fenced.ts";
 import { freshnessFields, linesWithoutWindow } from "../answer/freshness.ts";
 import { DEFAULT_TOKENS, estimateJsonTokens, estimateTokens, MAX_TOKENS } from "../answer/token-budget.ts";
 import { defineTool } from "../definition/define-tool.ts";
-import { detailArg, metaOutput, textArg, workspaceArg } from "../definition/shared-schemas.ts";
+import { detailArg, metaOutput, textArg } from "../definition/shared-schemas.ts";
 import { comparisonItem, comparisonLines, type Sizes } from "./comparison-items.ts";
 
 const input = z.strictObject({
   flow_run: z.string(),
   with: textArg.describe("another run"),
   detail: detailArg,
-  workspace_id: workspaceArg,
 });
 
 /** Largest first: the first that fits is shown. */

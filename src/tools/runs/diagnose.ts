@@ -21,7 +21,7 @@ import { KINDS } from "../../model/kinds.ts";
 import { type Diagnosis, diagnose } from "../../queries/diagnosis/diagnose.ts";
 import type { Finding, Link, NextCall } from "../../queries/diagnosis/findings/types.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
-import { decodeCursor, encodeCursor } from "../answer/cursor.ts";
+import { decodeCursor, encodeCursor, type Question, questionIn } from "../answer/cursor.ts";
 import { type AnswerText, answerText, fenced } from "../answer/fenced.ts";
 import { freshnessFields, isoRange, linesWithoutWindow } from "../answer/freshness.ts";
 import { itemLines } from "../answer/item-text.ts";
@@ -29,7 +29,7 @@ import { rangeText } from "../answer/range-text.ts";
 import { estimateJsonTokens, estimateTokens, MAX_TOKENS } from "../answer/token-budget.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { offsetOf } from "../definition/list-arguments.ts";
-import { detailArg, limitArg, metaOutput, textArg, windowArgs, workspaceArg } from "../definition/shared-schemas.ts";
+import { detailArg, limitArg, metaOutput, textArg, windowArgs } from "../definition/shared-schemas.ts";
 
 /** Of a brief answer, as text and as structured content. */
 const BRIEF_TOKENS = 1_450;
@@ -49,7 +49,6 @@ const input = z.strictObject({
   limit: limitArg(MAX_CAUSES),
   cursor: textArg,
   detail: detailArg,
-  workspace_id: workspaceArg,
 });
 
 export const diagnoseTool = defineTool({
@@ -63,8 +62,9 @@ export const diagnoseTool = defineTool({
     causes: z.array(z.looseObject({})).optional(),
     ...metaOutput,
   }),
+  takesAll: true,
   aliases: { since: "occurred_after", until: "occurred_before", flow_run_id: "flow_run", deployment_id: "deployment" },
-  async run({ query: ctx }, args) {
+  async run({ query: ctx, share = 1 }, args) {
     const given = SUBJECTS.flatMap((kind) => (args[kind] === undefined ? [] : [{ kind, text: args[kind] }]));
     if (given.length > 1) {
       throw new AppError(
@@ -83,8 +83,8 @@ export const diagnoseTool = defineTool({
       subject: given[0] ?? null,
       ...windowArgs(args, ["occurred_after", "occurred_before"], nowUs),
     });
-    const { cursor: _, limit: __, detail: ___, workspace_id: ____, ...asked } = args;
-    return answer(found, nowUs, { ...args, asked });
+    const { cursor: _, limit: __, detail: ___, ...asked } = args;
+    return answer(found, nowUs, { ...args, asked: questionIn(ctx, asked), share });
   },
 });
 
@@ -93,7 +93,9 @@ interface PageOfCauses {
   readonly cursor?: string | undefined;
   readonly detail?: "brief" | "full" | undefined;
   /** The question that a cursor belongs to. */
-  readonly asked: unknown;
+  readonly asked: Question;
+  /** Of the budget of tokens. */
+  readonly share: number;
 }
 
 interface Cause {
@@ -109,7 +111,7 @@ interface Cause {
 function answer(found: Diagnosis, nowUs: ServerUs, page: PageOfCauses) {
   const from = page.cursor === undefined ? 0 : offsetOf(decodeCursor(page.asked, page.cursor));
   const isLong = page.limit !== undefined || page.detail === "full";
-  const maxTokens = isLong ? MAX_TOKENS : BRIEF_TOKENS;
+  const maxTokens = (isLong ? MAX_TOKENS : BRIEF_TOKENS) * page.share;
   const sizes: Size[] = page.detail === "full" ? ["full", "usual", "short"] : ["usual", "short"];
   for (let most = page.limit ?? DEFAULT_CAUSES; ; most--) {
     for (const size of sizes) {
@@ -134,7 +136,7 @@ interface Part {
   readonly from: number;
   readonly most: number;
   readonly size: Size;
-  readonly asked: unknown;
+  readonly asked: Question;
 }
 
 function shape(found: Diagnosis, { from, most, size, asked }: Part) {

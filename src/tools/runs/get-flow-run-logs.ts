@@ -11,7 +11,7 @@ import type { RunLogs } from "../../queries/runs/logs.ts";
 import { getRunLogs } from "../../queries/runs/logs.ts";
 import { adjustForFuture } from "../../queries/source/answer.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
-import { badCursor, decodeCursor, encodeCursor } from "../answer/cursor.ts";
+import { badCursor, decodeCursor, encodeCursor, type Question, questionIn } from "../answer/cursor.ts";
 import { dayOf } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { listAnswer } from "../definition/list-answer.ts";
@@ -81,7 +81,7 @@ export const getFlowRunLogsTool = defineTool({
     // A whole id needs no look-up: reading the logs shows whether the run exists.
     const given = args.flow_run_id.trim().toLowerCase();
     const { id } = isUuid(given) ? { id: given } : await resolveName(ctx, "flow_run", args.flow_run_id);
-    const fingerprint = {
+    const fingerprint = questionIn(ctx, {
       tool: "get_flow_run_logs",
       id,
       isTail,
@@ -91,7 +91,7 @@ export const getFlowRunLogsTool = defineTool({
       since,
       until,
       include_subflows,
-    };
+    });
     const limit = args.limit ?? DEFAULT_LIMIT;
     const logs = await getRunLogs(ctx, {
       flowRunId: id,
@@ -175,7 +175,7 @@ function linePosition(line: LogLine | undefined): [number, string] {
   return [parseIsoUs(line?.log.timestamp ?? "") ?? 0, (line?.log.id ?? "").toLowerCase()];
 }
 
-function readCursor(fingerprint: unknown, cursor: string | undefined): { us: number; id: string } | undefined {
+function readCursor(fingerprint: Question, cursor: string | undefined): { us: number; id: string } | undefined {
   if (cursor === undefined) return undefined;
   const [us, id] = decodeCursor(fingerprint, cursor);
   if (typeof us !== "number" || typeof id !== "string") throw badCursor("is damaged");

@@ -6,20 +6,12 @@ import { listIncidents } from "../../queries/incidents/incidents.ts";
 import { resolveName } from "../../queries/names/names.ts";
 import type { QueryContext } from "../../queries/source/context.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
-import { badCursor, decodeCursor, encodeCursor } from "../answer/cursor.ts";
+import { badCursor, decodeCursor, encodeCursor, type Question } from "../answer/cursor.ts";
 import { isoRange } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
 import { listAnswer } from "../definition/list-answer.ts";
 import { DEFAULT_LIMIT, MAX_LIMIT, offsetOf, questionOf } from "../definition/list-arguments.ts";
-import {
-  flagArg,
-  limitArg,
-  listOutput,
-  textArg,
-  timeArg,
-  tokenBudget,
-  workspaceArg,
-} from "../definition/shared-schemas.ts";
+import { flagArg, limitArg, listOutput, textArg, timeArg, tokenBudget } from "../definition/shared-schemas.ts";
 
 import { incidentItem, incidentLines } from "./incident-items.ts";
 
@@ -32,7 +24,6 @@ const input = z.strictObject({
   limit: limitArg(MAX_LIMIT),
   cursor: textArg,
   fresh: flagArg,
-  workspace_id: workspaceArg,
 });
 type Input = z.infer<typeof input>;
 
@@ -45,6 +36,7 @@ export const getIncidentsTool = defineTool({
     "Failures grouped by error over deployments, from first to last occurrence, last occurred first: new (once), ongoing, recovered, returned; counts, deployments, runs, and what changed before the first failure.",
   input,
   output: listOutput("incidents", { counts: z.looseObject({}).optional() }),
+  takesAll: true,
   aliases: {
     states: "state",
     deployment_id: "deployment",
@@ -52,9 +44,9 @@ export const getIncidentsTool = defineTool({
     work_pool_name: "work_pool",
     occurred_after: "since",
   },
-  async run({ query: ctx }, args) {
+  async run({ query: ctx, share }, args) {
     const nowUs = serverNowUs(ctx);
-    const question = questionOf("get_incidents", args);
+    const question = questionOf(ctx, "get_incidents", args);
     const [sinceUs = timeArg("since", args.since, nowUs) ?? addUs(nowUs, -DEFAULT_SINCE_US), offset = 0] = readPosition(
       question,
       args.cursor,
@@ -81,7 +73,7 @@ export const getIncidentsTool = defineTool({
       cursorAfter: (index) => encodeCursor(question, [sinceUs, offset + index + 1]),
       freshness: page.freshness,
       nowUs,
-      budget: tokenBudget(args),
+      budget: tokenBudget(args, share),
       extra: { window: isoRange({ fromUs: sinceUs, toUs: nowUs }), counts: { ...page.counts } },
       facts: counts.length > 0 ? [sentence`states: ${joined(counts, ", ")}`] : [],
       rowLines: incidentLines,
@@ -92,7 +84,7 @@ export const getIncidentsTool = defineTool({
 });
 
 /** Start of the window and offset of a later page; empty for the first one. */
-function readPosition(question: unknown, cursor: string | undefined): [ServerUs?, number?] {
+function readPosition(question: Question, cursor: string | undefined): [ServerUs?, number?] {
   if (cursor === undefined) return [];
   const [sinceUs, ...rest] = decodeCursor(question, cursor);
   if (typeof sinceUs !== "number") throw badCursor("is damaged");

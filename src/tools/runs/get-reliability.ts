@@ -10,15 +10,7 @@ import { defineTool } from "../definition/define-tool.ts";
 import { listAnswer } from "../definition/list-answer.ts";
 import { DEFAULT_LIMIT, MAX_LIMIT, questionOf, readWindowCursor, windowCursor } from "../definition/list-arguments.ts";
 import { byField, byName, readFilters } from "../definition/list-filters.ts";
-import {
-  limitArg,
-  listOutput,
-  textArg,
-  textsArg,
-  tokenBudget,
-  windowArgs,
-  workspaceArg,
-} from "../definition/shared-schemas.ts";
+import { limitArg, listOutput, textArg, textsArg, tokenBudget, windowArgs } from "../definition/shared-schemas.ts";
 import { reliabilityItem, reliabilityRow } from "./reliability-items.ts";
 
 const NAME = "get_reliability";
@@ -34,7 +26,6 @@ const input = z.strictObject({
   target: z.number().min(0).max(1).optional(),
   limit: limitArg(MAX_LIMIT),
   cursor: textArg,
-  workspace_id: workspaceArg,
 });
 
 const CRITERIA = {
@@ -54,7 +45,7 @@ export const getReliabilityTool = defineTool({
   aliases: { occurred_after: "since", occurred_before: "until", by: "group_by", tag: "tags" },
   async run({ query: ctx }, args) {
     const nowUs = serverNowUs(ctx);
-    const question = questionOf(NAME, args);
+    const question = questionOf(ctx, NAME, args);
     const position = readWindowCursor(question, args.cursor);
     const groupBy = args.group_by ?? "deployment";
     const { set } = await readFilters(ctx, { key: "flow_runs", criteria: CRITERIA }, args, nowUs);

@@ -21,11 +21,11 @@ import { freshnessFields, isoRange, linesWithoutWindow } from "../answer/freshne
 import { MAX_HOLDERS } from "../answer/holders.ts";
 import { rangeText } from "../answer/range-text.ts";
 import { foldIds } from "../answer/table.ts";
-import { DEFAULT_TOKENS, estimateJsonTokens } from "../answer/token-budget.ts";
+import { estimateJsonTokens } from "../answer/token-budget.ts";
 import { defineTool } from "../definition/define-tool.ts";
-import { flagArg, metaOutput, textArg, windowArgs, workspaceArg } from "../definition/shared-schemas.ts";
+import { flagArg, metaOutput, textArg, tokenBudget, windowArgs } from "../definition/shared-schemas.ts";
 
-const input = z.strictObject({ since: textArg, until: textArg, fresh: flagArg, workspace_id: workspaceArg });
+const input = z.strictObject({ since: textArg, until: textArg, fresh: flagArg });
 
 export const getDashboardTool = defineTool({
   name: "get_dashboard",
@@ -38,8 +38,9 @@ export const getDashboardTool = defineTool({
     slots: z.array(z.looseObject({})).optional(),
     ...metaOutput,
   }),
+  takesAll: true,
   aliases: { occurred_after: "since", occurred_before: "until" },
-  async run({ query: ctx }, args) {
+  async run({ query: ctx, share }, args) {
     const nowUs = serverNowUs(ctx);
     const board = await getDashboard(ctx, { ...windowArgs(args, ["since", "until"], nowUs), fresh: args.fresh });
     const { window, counts, before } = board;
@@ -51,7 +52,7 @@ export const getDashboardTool = defineTool({
       problems: board.problems,
       ...freshnessFields(board.freshness),
     };
-    const room = DEFAULT_TOKENS - estimateJsonTokens(fixed) - 100;
+    const room = tokenBudget({}, share) - estimateJsonTokens(fixed) - 100;
     const shown = fitLists(board.slots.map(shortSlot), pools, room);
     const structured = { ...fixed, slots: shown.slots, work_pools: shown.pools, ...shown.left };
     return {

@@ -5,13 +5,13 @@ import { getIdentity } from "../../queries/workspace/identity.ts";
 import { answerText } from "../answer/fenced.ts";
 import { freshnessFields, freshnessLines } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
-import { flagArg, metaOutput, workspaceArg } from "../definition/shared-schemas.ts";
+import { flagArg, metaOutput } from "../definition/shared-schemas.ts";
 
 export const getIdentityTool = defineTool({
   name: "get_identity",
   title: "Identity",
   description: "Which Prefect this is: API URL, version; on Cloud also account, workspace, user, plan and limits.",
-  input: z.strictObject({ fresh: flagArg, workspace_id: workspaceArg }),
+  input: z.strictObject({ fresh: flagArg }),
   output: z.looseObject({ identity: z.looseObject({}).optional(), ...metaOutput }),
   async run({ query: ctx }, args) {
     const { identity, freshness } = await getIdentity(ctx, args.fresh);

@@ -9,7 +9,6 @@ import { type AnswerText, answerText } from "../answer/fenced.ts";
 import { isoOrNull, isoRange } from "../answer/freshness.ts";
 import { gapText, rangeText } from "../answer/range-text.ts";
 import { defineTool } from "../definition/define-tool.ts";
-import { workspaceArg } from "../definition/shared-schemas.ts";
 
 /** Number of latest ranges shown of each kind. */
 const MAX_RANGES = 5;
@@ -20,7 +19,7 @@ export const getRecordStatusTool = defineTool({
   description:
     "What the local record holds: covered time ranges and gaps, lag behind Prefect, size, rows, who syncs, last error. No request to Prefect. Use it when an answer says it is incomplete or old.",
   isAboutRecord: true,
-  input: z.strictObject({ workspace_id: workspaceArg }),
+  input: z.strictObject({}),
   output: z.looseObject({
     events: z.number().optional(),
     coverage: z.looseObject({}).optional(),

@@ -5,7 +5,7 @@ import { getRateLimits } from "../../queries/workspace/rate-limits.ts";
 import { answerText } from "../answer/fenced.ts";
 import { freshnessFields, linesWithoutWindow } from "../answer/freshness.ts";
 import { defineTool } from "../definition/define-tool.ts";
-import { metaOutput, textArg, timeArg, workspaceArg } from "../definition/shared-schemas.ts";
+import { metaOutput, textArg, timeArg } from "../definition/shared-schemas.ts";
 
 /** Number of latest periods shown. */
 const MAX_PERIODS = 30;
@@ -15,7 +15,7 @@ export const reviewRateLimitsTool = defineTool({
   title: "Rate limits",
   description:
     'Prefect Cloud only: which groups of API operations were throttled (429) and when, default the last 3 days. Use it for 429 or "Too Many Requests".',
-  input: z.strictObject({ since: textArg, until: textArg, workspace_id: workspaceArg }),
+  input: z.strictObject({ since: textArg, until: textArg }),
   output: z.looseObject({ summary: z.looseObject({}).optional(), ...metaOutput }),
   isCloudOnly: true,
   async run({ query: ctx }, args) {

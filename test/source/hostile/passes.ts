@@ -47,7 +47,7 @@ import { briefEvent } from "../../../src/queries/events/event-brief.ts";
 import { parseLink } from "../../../src/queries/names/name-links.ts";
 import { EventStrings, stringsOf } from "../../../src/store/events/event-text.ts";
 import { diffDocs } from "../../../src/store/objects/objects.ts";
-import { encodeCursor } from "../../../src/tools/answer/cursor.ts";
+import { encodeCursor, questionIn } from "../../../src/tools/answer/cursor.ts";
 import { fieldChanges } from "../../../src/tools/answer/field-changes.ts";
 import { shrinkItem } from "../../../src/tools/answer/shrink-item.ts";
 import { cellsOf, foldIds, tableLines } from "../../../src/tools/answer/table.ts";
@@ -206,7 +206,7 @@ export const VALUE_PASSES: readonly Pass<unknown>[] = [
   pass("quoteJson", (value) => quoteJson(value)),
   pass("toDoubles", toDoubles, (value, same) => (same === value ? null : "not the same value")),
   pass("isSameJson", (value) => isSameJson(value, { ...(value as object), z: 1 })),
-  pass("cursor", (value) => encodeCursor(value, [1])),
+  pass("cursor", (value) => encodeCursor(questionIn({ instance: "" }, value), [1])),
   pass("differences of an object", (value) =>
     diffDocs("deployment", { parameters: value }, { parameters: [value, 1] }),
   ),
