@@ -198,6 +198,7 @@ export function assembleSettings(
     profile: context.profile,
     dataDir,
     sync: syncOf(values),
+    follow: values.PREFECT_MCP_FOLLOW,
     freshMs: ms(values.PREFECT_MCP_FRESH_SECONDS),
     liveDeadlineMs: ms(values.PREFECT_MCP_LIVE_DEADLINE_SECONDS),
     logLevel: values.PREFECT_MCP_LOG_LEVEL,

@@ -15,6 +15,7 @@ import {
   type Source,
   tomlSource,
   variableSource,
+  withoutConnection,
 } from "./resolve.ts";
 import { SETTING_NAMES } from "./schema.ts";
 import type { ResolvedSettings, SettingProblem, Settings, SettingsInput, SettingValue } from "./settings.ts";
@@ -87,8 +88,21 @@ export function settingsFingerprint(files: readonly string[]): string {
   return fingerprintOf(files);
 }
 
+/**
+ * The settings with another profile than the active one. Its connection is wholly that of the profile: URL, credentials and headers of
+ * the environment, of flags and of other files do not count, because they belong to another Prefect.
+ */
+export function loadSettingsOfProfile(input: SettingsInput, name: string): ResolvedSettings {
+  return load({ ...input, flags: { ...input.flags, profile: name } }, withoutConnection);
+}
+
 /** Reads every source and never throws: errors are in `problems`. Takes about a millisecond. */
-export function loadSettings(given: SettingsInput): ResolvedSettings {
+export function loadSettings(input: SettingsInput): ResolvedSettings {
+  return load(input, (source) => source);
+}
+
+/** `limited` is applied to each source but the profile. */
+function load(given: SettingsInput, limited: (source: Source) => Source): ResolvedSettings {
   const filledEnv = withoutPlaceholders(given.env, (name) => `environment ${name}`);
   const filledFlags = withoutPlaceholders(given.flags, (name) => `flag --${name}`);
   const input = { ...given, env: filledEnv.texts, flags: filledFlags.texts };
@@ -116,15 +130,19 @@ export function loadSettings(given: SettingsInput): ResolvedSettings {
   const tomlFix = (path: string) => sentence`Correct ${asPlace(path)}, or remove it.`;
 
   const resolution = resolveSettings([
-    flagSource(flags),
-    variableSource(env, (name) => `environment ${name}`, false),
-    variableSource(dotenv.values, (name) => `${name} in ${dotenvPath}`, true, dotenv.broken),
-    tomlSource(asTable(prefectToml), prefectPath, "", brokenFile(prefectPath, prefectToml, tomlFix(prefectPath))),
-    tomlSource(
-      asTable(pyproject),
-      pyprojectPath,
-      "tool.prefect",
-      brokenFile(pyprojectPath, pyproject, tomlFix(pyprojectPath)),
+    limited(flagSource(flags)),
+    limited(variableSource(env, (name) => `environment ${name}`, false)),
+    limited(variableSource(dotenv.values, (name) => `${name} in ${dotenvPath}`, true, dotenv.broken)),
+    limited(
+      tomlSource(asTable(prefectToml), prefectPath, "", brokenFile(prefectPath, prefectToml, tomlFix(prefectPath))),
+    ),
+    limited(
+      tomlSource(
+        asTable(pyproject),
+        pyprojectPath,
+        "tool.prefect",
+        brokenFile(pyprojectPath, pyproject, tomlFix(pyprojectPath)),
+      ),
     ),
     profileSource(profile.settings, profile.label, profileBroken),
     systemSource(env),
@@ -150,6 +168,7 @@ export function loadSettings(given: SettingsInput): ResolvedSettings {
     settings,
     values: shownValues(resolution, shownDefaults(assembled, profile)),
     problems: [...problems, ...assembled.problems, ...(ca ? [ca] : [])],
+    profiles: profile.names,
     files: [...ownFiles, ...laterFiles],
     fingerprint: [before, ...laterFiles.map((file) => fingerprintOf([file]))].join("\n"),
   };

@@ -31,6 +31,8 @@ export interface Profile {
   readonly settings: TomlTable;
   /** For messages: `profile "staging" in /home/ada/.prefect/profiles.toml`. */
   readonly label: string;
+  /** Names of the profiles in the file that have an API URL, whichever is active. */
+  readonly names: readonly string[];
   /** The profiles file; null in test mode. */
   readonly file: string | null;
   readonly problems: readonly SettingProblem[];
@@ -71,12 +73,20 @@ function profilesFile(input: ProfileInput): ProfilesFile {
 
 function packaged(name: string, file: string | null, problems: readonly SettingProblem[]): Profile {
   const settings = PACKAGED[name] ?? {};
-  return { name, settings, label: `profile "${name}" packaged with Prefect`, file, problems, isBroken: false };
+  return {
+    name,
+    settings,
+    label: `profile "${name}" packaged with Prefect`,
+    names: [],
+    file,
+    problems,
+    isBroken: false,
+  };
 }
 
 function broken(file: string, problem: Omit<SettingProblem, "level">): Profile {
   const problems: SettingProblem[] = [{ level: "fatal", ...problem }];
-  return { name: null, settings: {}, label: `profiles file ${file}`, file, problems, isBroken: true };
+  return { name: null, settings: {}, label: `profiles file ${file}`, names: [], file, problems, isBroken: true };
 }
 
 function quoted(names: readonly string[]): Sentence {
@@ -136,8 +146,9 @@ function profileIn(
     });
   }
   const missing = content.kind === "missing";
+  const names = Object.keys(profiles).filter((name) => hasApiUrl(profiles[name]));
   const wanted = wantedProfile(input, table.active, file.path);
-  if (wanted) return profileNamed(wanted, profiles, file.path, missing);
+  if (wanted) return { ...profileNamed(wanted, profiles, file.path, missing), names };
   const problems: SettingProblem[] = [];
   if (missing && file.namedBy) {
     problems.push({
@@ -147,7 +158,13 @@ function profileIn(
       fix: sentence`Create it, or correct ${asPlace(file.namedBy)}.`,
     });
   }
-  return packaged(PACKAGED_ACTIVE, file.path, problems);
+  return { ...packaged(PACKAGED_ACTIVE, file.path, problems), names };
+}
+
+function hasApiUrl(profile: unknown): boolean {
+  return (
+    isTable(profile) && Object.entries(profile).some(([key, url]) => key.toUpperCase() === "PREFECT_API_URL" && url)
+  );
 }
 
 /** The active profile: flag, then `PREFECT_PROFILE`, then `active` of the file, then the packaged `ephemeral`. */
@@ -157,6 +174,7 @@ export function findProfile(input: ProfileInput): Profile {
       name: null,
       settings: {},
       label: "no profile (Prefect's test mode)",
+      names: [],
       file: null,
       problems: [],
       isBroken: false,

@@ -174,6 +174,23 @@ export function variableSource(
   };
 }
 
+/** Settings that say which Prefect is asked, what it is sent and where its pages are. */
+const CONNECTION: ReadonlySet<SettingName> = new Set<SettingName>([
+  "PREFECT_API_URL",
+  "PREFECT_API_KEY",
+  "PREFECT_API_AUTH_STRING",
+  "PREFECT_API_TLS_INSECURE_SKIP_VERIFY",
+  "PREFECT_CLIENT_CUSTOM_HEADERS",
+  "PREFECT_CLOUD_API_URL",
+  "PREFECT_CLOUD_UI_URL",
+  "PREFECT_UI_URL",
+]);
+
+/** The source without settings of the connection: a credential of the environment must not be sent to the server of a profile. */
+export function withoutConnection(source: Source): Source {
+  return { ...source, find: (name, meta) => (CONNECTION.has(name) ? undefined : source.find(name, meta)) };
+}
+
 /** `prefix`: the table that contains Prefect's settings (`tool.prefect`), or "". */
 export function tomlSource(table: TomlTable, path: string, prefix: string, broken?: SettingProblem): Source {
   return {

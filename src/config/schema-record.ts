@@ -16,6 +16,12 @@ export const recordSettings = {
     toml: "mcp.sync",
     description: "Whether `serve` keeps the record up to date; when off, it only answers.",
   }),
+  PREFECT_MCP_FOLLOW: ownSetting(list, [], {
+    type: "list of names",
+    toml: "mcp.follow",
+    description:
+      "Workspaces that `serve` follows beside the active one for as long as it runs: profiles, or `account/workspace` on Prefect Cloud. Over HTTP, callers of the server's own Prefect may name these.",
+  }),
   PREFECT_MCP_STREAM: ownSetting(flag, true, {
     type: "on/off",
     toml: "mcp.stream",

@@ -69,6 +69,8 @@ export interface Settings {
   /** Absolute path of the folder that holds the records. */
   readonly dataDir: string;
   readonly sync: SyncSettings & { readonly enabled: boolean };
+  /** Names of workspaces that are followed beside the active one. */
+  readonly follow: readonly string[];
   readonly freshMs: number;
   readonly liveDeadlineMs: number;
   readonly logLevel: LogLevel;
@@ -108,6 +110,8 @@ export interface ResolvedSettings {
   readonly settings: Settings;
   readonly values: readonly SettingValue[];
   readonly problems: readonly SettingProblem[];
+  /** Names of the profiles in the profiles file that have an API URL, in its order. */
+  readonly profiles: readonly string[];
   /** Every file that may hold settings, existing or not. */
   readonly files: readonly string[];
   /** `settingsFingerprint(files)` from before the files were read. When it differs, the settings must be loaded again. */
