@@ -1,8 +1,28 @@
 import type { Logger } from "../lib/logger.ts";
 import type { Redact } from "../model/secrets/redact.ts";
+import type { WorkspaceListing } from "../model/workspaces.ts";
 import type { QueryContext } from "../queries/source/context.ts";
 import type { ToolDefinition } from "../tools/definition/define-tool.ts";
 import type { ResourceWatch } from "./resource-watch.ts";
+
+/** The workspaces that a caller of a tenant can name. Each has an application and a record of its own. */
+export interface Workspaces {
+  /** Name of the workspace of calls that name none; null where no other can be named. Sends no request and opens nothing. */
+  activeName(): string | null;
+  /** The workspace of this name, held open until `release`. Throws AppError that names the nearest ones. */
+  find(name: string, signal: AbortSignal): Promise<NamedTenant>;
+  /** Names of the workspaces that a call to all of them asks, the active one first, and of those that it leaves out. */
+  names(signal: AbortSignal): Promise<{ readonly asked: readonly string[]; readonly left: readonly string[] }>;
+  list(signal: AbortSignal): Promise<WorkspaceListing>;
+  /** Watches a resource of a workspace whose name is known without asking Prefect. Throws AppError for any other. */
+  watch(name: string, uri: string, notify: () => void): () => void;
+}
+
+export interface NamedTenant {
+  readonly name: string;
+  readonly tenant: Tenant;
+  release(): void;
+}
 
 /** One Prefect workspace as the protocol serves it. Over stdio there is one; over HTTP one for each target and credential of callers. */
 export interface Tenant {
@@ -17,6 +37,8 @@ export interface Tenant {
   onToolsChanged(notify: () => void): () => void;
   /** Notifies of changed resources. Without it there are no subscriptions. */
   readonly watch?: ResourceWatch;
+  /** Absent: calls concern this workspace only. */
+  readonly workspaces?: Workspaces | undefined;
   /** Removes the credentials of this workspace from each answer. Null while the settings are invalid. */
   readonly redact?: Redact | null;
   /** Aborts when this tenant is closed; running calls end then. */

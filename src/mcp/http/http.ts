@@ -10,6 +10,7 @@ import { toAppError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/logger.ts";
 import { own, sentence } from "../../lib/shown-text.ts";
+import type { HostedApp } from "../app-host.ts";
 import { buildServer } from "../server.ts";
 import type { Tenant } from "../tenant.ts";
 import { admitRequest } from "./admission.ts";
@@ -27,7 +28,7 @@ import { createSpanExporter } from "./telemetry/span-export.ts";
 import type { SpanExporter } from "./telemetry/spans.ts";
 import type { LookupHost } from "./tenants/target-rules.ts";
 import { readTenantHeaders, type TenantTarget } from "./tenants/tenant-headers.ts";
-import type { HostedApp, TenantHost } from "./tenants/tenant-host.ts";
+import type { TenantHost } from "./tenants/tenant-host.ts";
 import { Tenants } from "./tenants/tenants.ts";
 
 export interface HttpOptions {

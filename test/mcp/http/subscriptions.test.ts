@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { Client, StreamableHTTPClientTransport, type Transport } from "@modelcontextprotocol/client";
 import { type Clock, systemClock } from "../../../src/lib/clock.ts";
 import { formatIsoUs } from "../../../src/lib/time.ts";
-import type { HostedApp } from "../../../src/mcp/http/tenants/tenant-host.ts";
+import type { HostedApp } from "../../../src/mcp/app-host.ts";
 import { createResourceWatch } from "../../../src/mcp/resource-watch.ts";
 import { LineTransport } from "../../../src/mcp/stdio/line-transport.ts";
 import { serveOverStdio } from "../../../src/mcp/stdio/stdio.ts";

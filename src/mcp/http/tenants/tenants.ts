@@ -11,13 +11,14 @@ import { sentence } from "../../../lib/shown-text.ts";
 import { addMs } from "../../../lib/time.ts";
 import { withLimits } from "../../../queries/source/context.ts";
 import { proveAccess } from "../../../queries/source/prove-access.ts";
+import type { HostedApp } from "../../app-host.ts";
 import { tenantClosed } from "../../guard.ts";
 import type { RequestNeeds } from "../requests/inspect-message.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { CredentialProofs, type ProofState } from "./credential-proofs.ts";
 import { checkTarget, type LookupHost, type TargetRules } from "./target-rules.ts";
 import type { TenantTarget } from "./tenant-headers.ts";
-import { type HostedApp, TenantHost, type TenantHostOptions } from "./tenant-host.ts";
+import { TenantHost, type TenantHostOptions } from "./tenant-host.ts";
 
 export interface TenantsOptions {
   /** Opens the server's own Prefect, the one in this process's settings. */
