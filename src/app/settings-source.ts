@@ -1,5 +1,5 @@
 import { readEnvironment } from "../config/env.ts";
-import { loadSettings, settingsFingerprint } from "../config/load-settings.ts";
+import { loadSettings, loadSettingsOfProfile, settingsFingerprint } from "../config/load-settings.ts";
 import type { ResolvedSettings, SettingProblem } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -9,6 +9,8 @@ import { joined, sentence } from "../lib/shown-text.ts";
 export interface SettingsSource {
   /** The same object while nothing has changed. */
   current(): ResolvedSettings;
+  /** The settings with another profile; absent where there are no profiles. */
+  ofProfile?(name: string): ResolvedSettings;
 }
 
 /** Files are checked for changes at most this often, and at every call while the settings are invalid. */
@@ -28,6 +30,7 @@ export function settingsFromFiles(flags: Readonly<Record<string, string>>, clock
       if (settingsFingerprint(resolved.files) !== resolved.fingerprint) resolved = loadSettings(input);
       return resolved;
     },
+    ofProfile: (name) => loadSettingsOfProfile(input, name),
   };
 }
 

@@ -96,5 +96,5 @@ export function settingsFor(base: ResolvedSettings, { url, credential }: TenantT
     dataDir: tenantFolder(dataDir, [apiUrl, credential.kind, secret]),
     sync: { ...base.settings.sync, retentionBytes: diskShare(base.settings) },
   };
-  return { ...base, settings, problems: [], files: [] };
+  return { ...base, settings, problems: [], profiles: [], files: [] };
 }

@@ -1,7 +1,8 @@
-import { type App, openApp } from "../app/app.ts";
+import type { App } from "../app/app.ts";
 import { recordFileOf } from "../app/connection.ts";
 import { settingsFromFiles } from "../app/settings-source.ts";
 import { VERSION } from "../app/version.ts";
+import { openWorkspaces } from "../app/workspaces/open-workspaces.ts";
 import type { ResolvedSettings } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -42,7 +43,7 @@ export async function runCall(ctx: CommandContext): Promise<number> {
   const settings = settingsFromFiles(invocation.settings, systemClock);
   const denied = denial(tool, settings.current());
   if (denied) throw denied;
-  await using app = openApp({
+  await using app = openWorkspaces({
     settings,
     entry: ctx.entry,
     version: VERSION,
@@ -122,6 +123,7 @@ function restricted(app: App, tool: ToolDefinition, note: (text: Sentence) => vo
     tools: () => app.tools(),
     query: () => withLimits(app.query(), limits),
     onToolsChanged: (notify) => app.onToolsChanged(notify),
+    workspaces: app.workspaces,
     redact: app.redact ?? null,
   };
 }

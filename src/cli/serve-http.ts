@@ -1,9 +1,9 @@
 import { lookup } from "node:dns/promises";
 import { createConfirmations } from "../acting/confirmations.ts";
-import { openApp } from "../app/app.ts";
 import { settingsFromFiles } from "../app/settings-source.ts";
 import { createTenantApps } from "../app/tenant-apps.ts";
 import { VERSION } from "../app/version.ts";
+import { openWorkspaces } from "../app/workspaces/open-workspaces.ts";
 import { AppError, toAppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLogger } from "../lib/logger.ts";
@@ -35,7 +35,7 @@ export async function runServeHttp(ctx: CommandContext): Promise<number> {
   const start = () =>
     serveHttp({
       settings: http,
-      openOwn: () => openApp({ ...common, settings: source }),
+      openOwn: () => openWorkspaces({ ...common, settings: source, isRestricted: true }),
       openTenant: (target, label) => apps.open(target, label),
       trimDisk: () => apps.trimDisk(),
       dataDir,

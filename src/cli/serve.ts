@@ -1,6 +1,6 @@
-import { openApp } from "../app/app.ts";
 import { settingsFromFiles } from "../app/settings-source.ts";
 import { VERSION } from "../app/version.ts";
+import { openWorkspaces } from "../app/workspaces/open-workspaces.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLogger } from "../lib/logger.ts";
 import { oneLine } from "../lib/shown-text.ts";
@@ -33,7 +33,7 @@ export async function runServe(ctx: CommandContext): Promise<number> {
   }
   const settings = settingsFromFiles(ctx.invocation.settings, systemClock);
   const logger = createLogger(settings.current().settings.logLevel, writeStderr);
-  await using app = openApp({ settings, entry: ctx.entry, version: VERSION, clock: systemClock, logger });
+  await using app = openWorkspaces({ settings, entry: ctx.entry, version: VERSION, clock: systemClock, logger });
   const { signal } = ctx;
   const followAfter = (ms: number) => void systemClock.sleep(ms, signal).then(() => signal.aborted || app.follow());
   followAfter(FOLLOW_ANYWAY_MS);

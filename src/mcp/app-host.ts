@@ -100,6 +100,8 @@ export class AppHost {
   /** The tenant that servers and sessions hold: it stays valid while the application is suspended and opened again. */
   tenantWith(onToolsChanged: Tenant["onToolsChanged"]): Tenant {
     const app = () => this.openApp();
+    // Asked after a call too, when the application may be closed.
+    const opened = () => this.app;
     const follow = () => this.follow();
     const { watches } = this;
     const watch: ResourceWatch = {
@@ -123,7 +125,7 @@ export class AppHost {
         return app().isCloud;
       },
       get workspaces() {
-        return workspaces ?? app().workspaces;
+        return workspaces ?? opened()?.workspaces;
       },
       get redact() {
         return app().redact ?? null;

@@ -6,8 +6,10 @@ import { asName, sentence } from "../lib/shown-text.ts";
 import type { Redact } from "../model/secrets/redact.ts";
 import type { ToolContext, ToolDefinition } from "../tools/definition/define-tool.ts";
 import { runTool } from "../tools/definition/run-tool.ts";
+import { workspaceCallOf } from "../tools/definition/workspace-argument.ts";
 import { answerResult, type CallResult, errorResult } from "./call-result.ts";
 import type { Tenant } from "./tenant.ts";
+import { callInWorkspace, withWorkspace } from "./workspace-calls.ts";
 
 export interface CallHandle {
   /** Aborts when the client cancels. */
@@ -16,12 +18,33 @@ export interface CallHandle {
   readonly confirmation?: ToolContext["confirmation"];
 }
 
-/** One tool call, from the protocol or from the command line. Never throws. */
+/** One tool call, from the protocol or from the command line, in the workspace that it names. Never throws. */
 export async function callTool(
   tenant: Tenant,
   tool: ToolDefinition,
   args: unknown,
   call: CallHandle,
+): Promise<CallResult> {
+  const asked = workspaceCallOf(args);
+  if (asked === null) {
+    const result = await callInTenant(tenant, tool, args, call);
+    const name = tenant.workspaces?.activeName() ?? null;
+    return name === null ? result : withWorkspace(result, name);
+  }
+  return callInWorkspace(tenant, asked, {
+    tool,
+    signal: call.signal,
+    run: (named, own, share) => callInTenant(named, tool, own, call, share),
+    shown: (error) => publicError(tenant, tool.name, error),
+  });
+}
+
+async function callInTenant(
+  tenant: Tenant,
+  tool: ToolDefinition,
+  args: unknown,
+  call: CallHandle,
+  share?: number,
 ): Promise<CallResult> {
   const { hiddenPath, ended } = tenant;
   const either = ended ? eitherSignal(call.signal, ended) : { signal: call.signal, release: () => undefined };
@@ -35,7 +58,9 @@ export async function callTool(
     reporter = { logger: tenant.logger, hidesSettings: tenant.hidesSettings === true };
     redact = tenant.redact ?? null;
     const { isCloud } = tenant;
-    const answer = await runTool(tool, { ...call, query, signal: either.signal, isCloud }, args);
+    const { workspaces } = tenant;
+    const beside = { ...(workspaces ? { workspaces } : {}), ...(share === undefined ? {} : { share }) };
+    const answer = await runTool(tool, { ...call, query, signal: either.signal, isCloud, ...beside }, args);
     result = answerResult(answer);
     body = answer.body;
   } catch (error) {

@@ -3,6 +3,7 @@ import { asNames, quote, sentence } from "../lib/shown-text.ts";
 import type { ToolDefinition } from "../tools/definition/define-tool.ts";
 import { toolListing } from "../tools/definition/listing.ts";
 import { LONGEST_NAME, nearest } from "../tools/definition/suggestions.ts";
+import { toolNamed } from "../tools/index.ts";
 import { INSTRUCTIONS } from "../tools/workspace/orientation.ts";
 import { askUser, confirmationOf } from "./confirm-call.ts";
 import { type CallHandle, callTool } from "./guard.ts";
@@ -51,7 +52,7 @@ export function buildServer(tenant: Tenant): McpServer {
   mcp.server.setRequestHandler("tools/list", () => ({ tools: tenant.tools().map(toListing) }));
   mcp.server.setRequestHandler("tools/call", async (request, ctx) => {
     const { name, arguments: args } = request.params;
-    const tool = toolNamed(tenant.tools(), name);
+    const tool = toolOrError(tenant.tools(), name);
     const confirmation = tool.isActing ? confirmationOf(mcp, ctx) : undefined;
     const { ask, ...result } = await callTool(tenant, tool, args, { ...toCallHandle(ctx), confirmation });
     return ask ? askUser(result, ask.token) : { ...result, content: [...result.content] };
@@ -72,8 +73,8 @@ export function buildServer(tenant: Tenant): McpServer {
   return mcp;
 }
 
-function toolNamed(tools: readonly ToolDefinition[], name: string): ToolDefinition {
-  const tool = tools.find((candidate) => candidate.name === name);
+function toolOrError(tools: readonly ToolDefinition[], name: string): ToolDefinition {
+  const tool = toolNamed(tools, name);
   if (tool) return tool;
   const names = tools.map((candidate) => candidate.name);
   const near = nearest(name, names);

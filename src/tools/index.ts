@@ -35,6 +35,7 @@ import { getTaskRunsTool } from "./runs/get-task-runs.ts";
 import { getDashboardTool } from "./workspace/get-dashboard.ts";
 import { getIdentityTool } from "./workspace/get-identity.ts";
 import { getRecordStatusTool } from "./workspace/get-record-status.ts";
+import { listWorkspacesTool } from "./workspace/list-workspaces.ts";
 import { orientationTool } from "./workspace/orientation.ts";
 import { reviewRateLimitsTool } from "./workspace/review-rate-limits.ts";
 
@@ -56,6 +57,7 @@ export const allTools: readonly ToolDefinition[] = [
   getTimelineTool,
   waitForTool,
   getRecordStatusTool,
+  listWorkspacesTool,
   diagnoseTool,
   getIncidentsTool,
   whatChangedTool,
@@ -66,6 +68,15 @@ export const allTools: readonly ToolDefinition[] = [
   docsSearchPrefectTool,
   docsGetReleaseNotesTool,
 ];
+
+/** Names of the official server for tools that have another name here. They are callable and not listed. */
+const TOOL_ALIASES: Readonly<Record<string, string>> = { list_authorized_workspaces: "list_workspaces" };
+
+/** The tool of this name or alias. */
+export function toolNamed(tools: readonly ToolDefinition[], name: string): ToolDefinition | undefined {
+  const known = Object.hasOwn(TOOL_ALIASES, name) ? TOOL_ALIASES[name] : name;
+  return tools.find((tool) => tool.name === known);
+}
 
 /** Tools that send questions to another host. They are offered by the preset `all` and by their own setting. */
 const DOCS: ReadonlySet<string> = new Set(["docs_search_prefect", "docs_get_release_notes"]);

@@ -35,16 +35,18 @@ describe("a tool call", () => {
 
   test("that fails unexpectedly while its arguments are read is logged under the reference in its hint", async () => {
     const tenant = fakeTenant();
-    const broken = defineTool({
+    const plain = defineTool({
       name: "broken",
       title: "Broken",
       description: "Its schema throws.",
-      input: z.strictObject({}).transform(() => {
-        throw new TypeError("no schema");
-      }) as unknown as z.ZodObject,
+      input: z.strictObject({}),
       output: z.looseObject({}),
       run: () => Promise.resolve({ structured: {}, text: answerText([]) }),
     });
+    const input = plain.input.transform(() => {
+      throw new TypeError("no schema");
+    }) as unknown as z.ZodObject;
+    const broken = { ...plain, input };
     const { code, hint } = (await call(tenant, broken)).structuredContent as { code: string; hint: string };
     expect(code).toBe("internal");
     const [line = "{}"] = internalErrors(tenant);

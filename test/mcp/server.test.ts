@@ -84,6 +84,7 @@ describe.each(ERAS)("the server in the %s era", (era) => {
           text: { type: "string" },
           times: { type: "integer", minimum: 1, maximum: 100_000 },
           filter: { type: "object" },
+          workspace: { type: "string" },
         },
         required: ["text"],
         additionalProperties: false,

@@ -137,7 +137,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     "http/tenants": ["", "http/requests", "http/telemetry"],
     http: ["", "http/requests", "http/telemetry", "http/tenants"],
   },
-  app: { "": [] },
+  app: { "": [], workspaces: [""] },
   demo: { "": [] },
   cli: {
     "": ["arguments", "doctor", "setup", "terminal"],

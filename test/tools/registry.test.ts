@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import type { ToolDefinition } from "../../src/tools/definition/define-tool.ts";
 import { toolListing } from "../../src/tools/definition/listing.ts";
-import { allTools, offeredTools } from "../../src/tools/index.ts";
+import { allTools, offeredTools, toolNamed } from "../../src/tools/index.ts";
 import { countTokens } from "../support/tokens.ts";
 
 const FOLDER = `${import.meta.dir}/../../src/tools`;
@@ -28,6 +28,7 @@ const DEFAULT_TOOLS = [
   "get_timeline",
   "wait_for",
   "get_record_status",
+  "list_workspaces",
   "diagnose",
   "get_incidents",
   "what_changed",
@@ -94,6 +95,19 @@ describe("the registry", () => {
       }
     },
   );
+});
+
+test.each(names(allTools))("%s takes a workspace, by the official server's name for it too", (name) => {
+  const tool = allTools.find((one) => one.name === name) as ToolDefinition;
+  const { properties } = toolListing(tool).inputSchema as { properties: Record<string, unknown> };
+  expect(properties.workspace).toEqual({ type: "string" });
+  expect(tool.aliases.workspace_id).toBe("workspace");
+});
+
+test("a name of the official server finds its tool, which is listed under its own name only", () => {
+  expect(toolNamed(allTools, "list_authorized_workspaces")?.name).toBe("list_workspaces");
+  expect(toolNamed(allTools, "constructor")).toBeUndefined();
+  expect(names(allTools)).not.toContain("list_authorized_workspaces");
 });
 
 describe("the default set of tools", () => {

@@ -1,13 +1,13 @@
 import { asNames, quote, sentence } from "../../lib/shown-text.ts";
 import type { ToolDefinition } from "../../tools/definition/define-tool.ts";
 import { nearest } from "../../tools/definition/suggestions.ts";
-import { everyTool } from "../../tools/index.ts";
+import { everyTool, toolNamed } from "../../tools/index.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** The tool of this name. Throws UsageError that names one that is near, and all. */
 export function findTool(name: string): ToolDefinition {
   const tools = everyTool();
-  const tool = tools.find((candidate) => candidate.name === name);
+  const tool = toolNamed(tools, name);
   if (tool) return tool;
   const names = tools.map((one) => one.name);
   const near = nearest(name, names);

@@ -49,7 +49,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   fresh: "true: ask Prefect although the record could answer",
   detail: "brief or full",
   fields: "the columns or members to show",
-  workspace_id: "accepted and without effect: a call concerns the configured workspace",
+  workspace: "another workspace: a profile, account/workspace, its id or API URL; list_workspaces lists them",
 };
 
 /** `columns`: where lines are wrapped. */

@@ -2,9 +2,10 @@
 
 import type { Clock } from "../../lib/clock.ts";
 import { asPlace, counted, type Sentence, sentence } from "../../lib/shown-text.ts";
-import { onServerClock, SECOND_US, type ServerUs } from "../../lib/time.ts";
+import { formatIsoUs, onServerClock, SECOND_US, type ServerUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";
+import type { RecordedRange } from "../../model/workspaces.ts";
 import { coveredRanges, coveredScopes } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findEventRange } from "../../store/events/events.ts";
@@ -139,4 +140,24 @@ export function walProblem({ walBytes: bytes, file }: Pick<RecordStatus, "walByt
 function syncingProcess(db: RecordDb, clock: Clock): RecordStatus["syncing"] {
   if (!isSyncerAlive(db, clock)) return "none";
   return findFact(db, "syncer")?.pid === process.pid ? "self" : "other";
+}
+
+/** How far the record reaches and which process follows it, without counting its rows. */
+export function getRecordedRange(
+  db: RecordDb | null,
+  clock: Clock,
+): { recorded: RecordedRange | null; following: RecordStatus["syncing"] } {
+  if (db === null) return { recorded: null, following: "none" };
+  const ranges = coverageOf(db, "event");
+  const [first, last] = [ranges[0], ranges.at(-1)];
+  const whole = first && last ? { fromUs: first.fromUs, toUs: last.toUs } : null;
+  return {
+    recorded: {
+      events: findEventRange(db)?.count ?? 0,
+      from: whole && formatIsoUs(whole.fromUs),
+      to: whole && formatIsoUs(whole.toUs),
+      gaps: whole ? gapsIn(whole, ranges).length : 0,
+    },
+    following: syncingProcess(db, clock),
+  };
 }

@@ -22,6 +22,6 @@ describe("orientation", () => {
   test("refuses arguments", async () => {
     await using harness = await openToolHarness();
     const { structured } = await harness.call(orientationTool, { topic: "logs" });
-    expect(structured).toMatchObject({ code: "invalid_input", hint: "orientation takes no arguments." });
+    expect(structured).toMatchObject({ code: "invalid_input", hint: "Valid arguments of orientation: workspace." });
   });
 });

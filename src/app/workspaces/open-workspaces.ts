@@ -1,0 +1,37 @@
+import { withFields } from "../../lib/logger.ts";
+import { type App, type AppOptions, openApp } from "../app.ts";
+import { WorkspaceDirectory } from "./workspace-directory.ts";
+
+export interface WorkspacesOptions extends AppOptions {
+  /** See `DirectoryOptions`. */
+  readonly isRestricted?: boolean;
+}
+
+/** The application of the active workspace, whose calls can name the other workspaces of the settings. */
+export function openWorkspaces(options: WorkspacesOptions): App {
+  const { settings, clock, isRestricted = false } = options;
+  const active = openApp(options);
+  const directory = new WorkspaceDirectory({
+    settings,
+    active,
+    open: (source, name) => {
+      const logger = withFields(options.logger, { workspace: name });
+      return openApp({ ...options, settings: source, label: name, logger });
+    },
+    isRestricted,
+    clock,
+    logger: active.logger,
+  });
+  const follow = active.follow.bind(active);
+  const dispose = active[Symbol.asyncDispose].bind(active);
+  return Object.assign(active, {
+    workspaces: directory,
+    follow() {
+      follow();
+      directory.follow();
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([dispose(), directory[Symbol.asyncDispose]()]);
+    },
+  });
+}
