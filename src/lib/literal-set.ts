@@ -2,7 +2,6 @@
  * Finds which of many short literals occur in a text, in one pass whose cost does not grow with their number (the automaton of
  * Aho and Corasick, https://doi.org/10.1145/360825.360855). ASCII case is ignored.
  */
-import { append } from "./lists.ts";
 
 export interface Literal {
   readonly text: string;
@@ -24,6 +23,8 @@ const CLASS_BITS = 6;
 const CLASSES = 1 << CLASS_BITS;
 /** In the table: literals end in the next state. */
 const IS_END = 0x8000;
+/** In the table: not calculated yet. It includes `IS_END`, so that the search looks for one bit only. */
+const UNKNOWN = 0xffff;
 
 function isAlphanumeric(code: number): boolean {
   return (code >= 48 && code <= 57) || (code >= 65 && code <= 90) || (code >= 97 && code <= 122);
@@ -48,16 +49,24 @@ export class LiteralSet {
   private readonly classes = new Uint8Array(128);
   /** The next state by state and class, with `IS_END`. State 0 is the beginning. */
   private readonly table: Uint16Array;
+  /** How the literals continue: the next state by state and class, as in the table. */
+  private readonly steps = new Map<number, number>();
+  /** By state: the state before it and the class that leads from there. */
+  private readonly origins: { readonly parent: number; readonly of: number }[] = [{ parent: 0, of: 0 }];
+  /** By state: that of the longest end of its text that begins another literal. */
+  private readonly fallbacks: Uint16Array;
   /** By state: indexes of the literals that end there. */
-  private readonly ends: number[][] = [[]];
+  private readonly ends = new Map<number, number[]>();
 
   constructor(literals: readonly Literal[]) {
     this.literals = literals.map((literal) => ({ ...literal, text: literal.text.toLowerCase() }));
-    const states = 1 + this.literals.reduce((sum, { text }) => sum + text.length, 0);
-    if (states >= IS_END) throw new RangeError(`${states} states`);
-    this.table = new Uint16Array(states << CLASS_BITS);
     this.fillClasses();
-    this.link(this.tree());
+    for (const [index, { text }] of this.literals.entries()) this.add(text, index);
+    const states = this.origins.length;
+    if (states >= UNKNOWN - IS_END) throw new RangeError(`${states} states`);
+    this.table = new Uint16Array(states << CLASS_BITS).fill(UNKNOWN);
+    this.fallbacks = new Uint16Array(states).fill(UNKNOWN);
+    this.fallbacks[0] = 0;
   }
 
   private fillClasses(): void {
@@ -72,47 +81,49 @@ export class LiteralSet {
     if (last >= CLASSES) throw new RangeError(`${last} different characters`);
   }
 
-  /** The steps from each state to the next ones, as class and state in turn. */
-  private tree(): number[][] {
-    const steps: number[][] = [[]];
-    for (const [index, { text }] of this.literals.entries()) {
-      let state = 0;
-      for (let at = 0; at < text.length; at += 1) {
-        const of = this.classes[text.charCodeAt(at)] as number;
-        const own = steps[state] as number[];
-        let next = 0;
-        for (let step = 0; step < own.length; step += 2) if (own[step] === of) next = own[step + 1] as number;
-        if (next === 0) {
-          next = steps.push([]) - 1;
-          own.push(of, next);
-          this.ends.push([]);
-        }
-        state = next;
+  private add(text: string, index: number): void {
+    let state = 0;
+    for (let at = 0; at < text.length; at += 1) {
+      const of = this.classes[text.charCodeAt(at)] as number;
+      const step = (state << CLASS_BITS) | of;
+      let next = this.steps.get(step);
+      if (next === undefined) {
+        next = this.origins.push({ parent: state, of }) - 1;
+        this.steps.set(step, next);
       }
-      this.ends[state]?.push(index);
+      state = next;
     }
-    return steps;
+    const known = this.ends.get(state);
+    if (known) known.push(index);
+    else this.ends.set(state, [index]);
   }
 
-  /** Where no literal continues, a state goes on as the longest end of its text does that begins another literal. Breadth first. */
-  private link(steps: readonly (readonly number[])[]): void {
-    const { table, ends } = this;
-    const fallback = new Uint16Array(steps.length);
-    const queue = [0];
-    for (let done = 0; done < queue.length; done += 1) {
-      const state = queue[done] as number;
-      const row = (fallback[state] as number) << CLASS_BITS;
-      if (state !== 0) table.copyWithin(state << CLASS_BITS, row, row + CLASSES);
-      const own = steps[state] ?? [];
-      for (let step = 0; step < own.length; step += 2) {
-        const [of = 0, child = 0] = [own[step], own[step + 1]];
-        const other = state === 0 ? 0 : (table[row | of] as number) & ~IS_END;
-        fallback[child] = other;
-        append(ends[child] ?? [], ends[other] ?? []);
-        table[(state << CLASS_BITS) | of] = child | ((ends[child]?.length ?? 0) > 0 ? IS_END : 0);
-        queue.push(child);
-      }
-    }
+  /**
+   * An entry of the table. It is calculated when a text first needs it: ordinary texts need a small part of the table, and calculating all
+   * of it would take a twentieth of the time to the first answer of a process.
+   */
+  private next(state: number, of: number): number {
+    const step = (state << CLASS_BITS) | of;
+    const known = this.table[step] as number;
+    if (known !== UNKNOWN) return known;
+    const continued = this.steps.get(step);
+    const otherwise = () => (state === 0 ? 0 : this.next(this.fallbackOf(state), of));
+    const next = continued === undefined ? otherwise() : continued | (this.isEnd(continued) ? IS_END : 0);
+    this.table[step] = next;
+    return next;
+  }
+
+  private fallbackOf(state: number): number {
+    const known = this.fallbacks[state] as number;
+    if (known !== UNKNOWN) return known;
+    const { parent, of } = this.origins[state] as { parent: number; of: number };
+    const fallback = parent === 0 ? 0 : this.next(this.fallbackOf(parent), of) & ~IS_END;
+    this.fallbacks[state] = fallback;
+    return fallback;
+  }
+
+  private isEnd(state: number): boolean {
+    return state !== 0 && (this.ends.has(state) || this.isEnd(this.fallbackOf(state)));
   }
 
   /** Where they occur, ordered by their end. */
@@ -122,15 +133,26 @@ export class LiteralSet {
     let state = 0;
     for (let at = 0; at < text.length; at += 1) {
       const code = text.charCodeAt(at);
-      state = table[(state << CLASS_BITS) | (code < 128 ? (classes[code] as number) : 0)] as number;
+      const of = code < 128 ? (classes[code] as number) : 0;
+      const before = state;
+      state = table[(before << CLASS_BITS) | of] as number;
+      if (state < IS_END) continue;
+      if (state === UNKNOWN) state = this.next(before, of);
       if (state < IS_END) continue;
       state &= ~IS_END;
-      for (const index of this.ends[state] ?? []) {
+      this.addEnds(found, text, at, state);
+    }
+    return found;
+  }
+
+  /** Adds the literals whose last character is at `at`. */
+  private addEnds(found: Occurrence[], text: string, at: number, state: number): void {
+    for (let ending = state; ending !== 0; ending = this.fallbackOf(ending)) {
+      for (const index of this.ends.get(ending) ?? []) {
         const { group, text: own, atBoundary } = this.literals[index] as Literal;
         const start = at + 1 - own.length;
         if (atBoundary !== true || isBoundary(text, start)) found.push({ group, start, end: at + 1 });
       }
     }
-    return found;
   }
 }

@@ -42,7 +42,9 @@ export class TrigramFilter {
     const counts = new Uint16Array(MASK + 1);
     for (const hash of hashesOf(ordinary)) counts[hash] = (counts[hash] as number) + 1;
     for (const literal of literals) {
-      const [rarest] = hashesOf(literal).sort((a, b) => (counts[a] as number) - (counts[b] as number));
+      let rarest: number | undefined;
+      for (const hash of hashesOf(literal))
+        if (rarest === undefined || (counts[hash] as number) < (counts[rarest] as number)) rarest = hash;
       if (rarest !== undefined) this.isWanted[rarest] = 1;
       else this.addShort(literal);
     }
