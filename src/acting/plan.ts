@@ -9,7 +9,7 @@ import type { LiveReader } from "../queries/source/live.ts";
 
 /** An object that is changed, or from which a run is made. */
 export interface Target {
-  readonly kind: NamedKind | "schedule";
+  readonly kind: NamedKind | "schedule" | "concurrency_limit";
   readonly id: string;
   readonly name: string;
   /** What it is now, in words of Prefect. */
@@ -36,7 +36,7 @@ export interface Observation {
   /** Id of the event that reports it; null where Prefect sends none. */
   readonly eventId: string | null;
   /** What the change created. */
-  readonly created?: { readonly id: string; readonly name: string };
+  readonly created?: { readonly kind: NamedKind; readonly id: string; readonly name: string };
 }
 
 export interface Step {

@@ -115,7 +115,7 @@ export const recordSettings = {
     cli: "writes",
     defaultText: "`off`",
     description:
-      "What tools may change in Prefect: `off`, `all`, or a list of verbs (`cancel`), tools (`run_deployment`) or verbs of tools (`change_flow_run.cancel`).",
+      "What tools may change in Prefect: `off`, `all`, or a list of verbs (`cancel`), tools (`run_deployment`) or verbs of tools (`change_work_pool.pause`).",
   }),
   PREFECT_MCP_DOCS: ownSetting(flag, false, {
     type: "on/off",

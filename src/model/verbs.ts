@@ -2,6 +2,10 @@
 export const VERBS = {
   run_deployment: ["run", "backfill"],
   change_flow_run: ["cancel", "retry", "rerun", "resume", "suspend", "set_state"],
+  change_schedule: ["pause", "resume"],
+  change_work_pool: ["pause", "resume", "limit"],
+  change_concurrency_limit: ["limit", "free"],
+  change_automation: ["enable", "disable", "create"],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
 export type ActingToolName = keyof typeof VERBS;
@@ -21,7 +25,7 @@ export const ALL_PERMISSIONS: readonly Permission[] = ACTING_TOOL_NAMES.flatMap(
 
 /**
  * The permissions that words name: `all`, a verb (`cancel`: of each tool that has it), a tool (all its verbs) or one verb of a tool
- * (`change_flow_run.cancel`). `off` names none. `unknown`: words that name nothing, which allow nothing.
+ * (`change_work_pool.pause`). `off` names none. `unknown`: words that name nothing, which allow nothing.
  */
 export function readPermissions(words: readonly string[]): {
   readonly allowed: ReadonlySet<Permission>;

@@ -8,7 +8,11 @@ import {
   type Permission,
   readPermissions,
 } from "../model/verbs.ts";
+import { changeAutomationTool } from "./acting/change-automation.ts";
+import { changeConcurrencyLimitTool } from "./acting/change-concurrency-limit.ts";
 import { changeFlowRunTool } from "./acting/change-flow-run.ts";
+import { changeScheduleTool } from "./acting/change-schedule.ts";
+import { changeWorkPoolTool } from "./acting/change-work-pool.ts";
 import { runDeploymentTool } from "./acting/run-deployment.ts";
 import type { ToolDefinition } from "./definition/define-tool.ts";
 import { docsGetReleaseNotesTool } from "./docs/docs-get-release-notes.ts";
@@ -111,6 +115,10 @@ type OfferSettings = Pick<Settings, "tools" | "docs" | "isCloud"> & Partial<Pick
 const ACTING: { readonly [Name in ActingToolName]: (allowed: ReadonlySet<Permission>) => ToolDefinition } = {
   run_deployment: runDeploymentTool,
   change_flow_run: changeFlowRunTool,
+  change_schedule: changeScheduleTool,
+  change_work_pool: changeWorkPoolTool,
+  change_concurrency_limit: changeConcurrencyLimitTool,
+  change_automation: changeAutomationTool,
 };
 
 /** With the allowed verbs and their arguments; without the tools of which no verb is allowed. */

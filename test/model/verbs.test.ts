@@ -10,8 +10,9 @@ test("nothing is allowed without a word, and by off", () => {
 test("all, a verb, a tool and a verb of a tool allow what they name", () => {
   expect(allowed("all")).toEqual([...ALL_PERMISSIONS]);
   expect(allowed("Cancel")).toEqual(["change_flow_run.cancel"]);
+  expect(allowed("pause")).toEqual(["change_schedule.pause", "change_work_pool.pause"]);
   expect(allowed("run_deployment")).toEqual(["run_deployment.run", "run_deployment.backfill"]);
-  expect(allowed("run_deployment.run", "retry")).toEqual(["run_deployment.run", "change_flow_run.retry"]);
+  expect(allowed("change_work_pool.pause", "retry")).toEqual(["change_work_pool.pause", "change_flow_run.retry"]);
 });
 
 test("a word that names nothing allows nothing and is reported", () => {

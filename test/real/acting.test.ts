@@ -17,6 +17,7 @@ let proxy: WriteProxy;
 let product: Product;
 let driver: PrefectDriver;
 let deployment: Deployed;
+let scheduled: Deployed;
 let env: Record<string, string>;
 let dataDir: string;
 
@@ -39,6 +40,10 @@ beforeAll(async () => {
     parameters: { n: 2 },
     parameter_openapi_schema: SCHEMA,
     enforce_parameter_schema: true,
+  });
+  await driver.pool("side-pool");
+  scheduled = await driver.deployment("etl", "hourly", "pool", {
+    schedules: [{ active: true, schedule: { cron: "0 * * * *", timezone: "UTC" } }],
   });
   dataDir = mkdtempSync(join(tmpdir(), "acting-"));
   env = {
@@ -76,6 +81,24 @@ async function newRun(name: string, state: "SCHEDULED" | "RUNNING" | "FAILED" | 
     await driver.state(run, "PAUSED", "Suspended", undefined, { state_details: { pause_reschedule: true } });
   return run;
 }
+
+const AUTOMATION = {
+  name: "resume the queue",
+  trigger: {
+    type: "event",
+    posture: "Reactive",
+    expect: ["shop.order.placed"],
+    match: { "prefect.resource.id": "shop.*" },
+    for_each: [],
+    threshold: 1,
+    within: 0,
+  },
+  actions: [{ type: "do-nothing" }],
+};
+
+const schedules = () => read<{ id: string; active: boolean }[]>(`/deployments/${scheduled.id}/schedules`);
+const limitOf = async ({ id }: Deployed) =>
+  (await read<{ global_concurrency_limit: { id: string } }>(`/deployments/${id}`)).global_concurrency_limit;
 
 interface Case {
   readonly permission: string;
@@ -157,6 +180,94 @@ const CASES: readonly Case[] = [
     (run) => expect(run).toMatchObject({ state_type: "CRASHED", state_name: "Lost" }),
     { to: "CRASHED:Lost", force: true, message: "the node is gone" },
   ),
+  {
+    permission: "change_schedule.pause",
+    tool: "change_schedule",
+    args: async () => ({ action: "pause", deployment: "etl/hourly" }),
+    effect: async () => expect(await read(`/deployments/${scheduled.id}`)).toMatchObject({ paused: true }),
+  },
+  {
+    permission: "change_schedule.resume",
+    tool: "change_schedule",
+    args: async () => {
+      await prefect.api("POST", `/deployments/${scheduled.id}/resume_deployment`);
+      const [schedule] = await schedules();
+      await driver.patch(`/deployments/${scheduled.id}/schedules/${schedule?.id}`, { active: false });
+      return { action: "resume", deployment: scheduled.id, schedule: schedule?.id };
+    },
+    effect: async () => expect(await schedules()).toMatchObject([{ active: true }]),
+  },
+  {
+    permission: "change_work_pool.pause",
+    tool: "change_work_pool",
+    args: async () => ({ action: "pause", work_pool: "side-pool" }),
+    effect: async () => expect(await read("/work_pools/side-pool")).toMatchObject({ is_paused: true }),
+  },
+  {
+    permission: "change_work_pool.resume",
+    tool: "change_work_pool",
+    args: async () => ({ action: "resume", work_pool: "side-pool" }),
+    effect: async () => expect(await read("/work_pools/side-pool")).toMatchObject({ is_paused: false }),
+  },
+  {
+    permission: "change_work_pool.limit",
+    tool: "change_work_pool",
+    args: async () => ({ action: "limit", work_queue: "side-pool/default", limit: 3 }),
+    effect: async () =>
+      expect(await read("/work_pools/side-pool/queues/default")).toMatchObject({ concurrency_limit: 3 }),
+  },
+  {
+    permission: "change_concurrency_limit.limit",
+    tool: "change_concurrency_limit",
+    args: async () => {
+      await driver.post("/v2/concurrency_limits/", { name: "db", limit: 1 });
+      return { action: "limit", name: "db", limit: 4 };
+    },
+    effect: async () => expect(await read("/v2/concurrency_limits/db")).toMatchObject({ limit: 4 }),
+  },
+  {
+    permission: "change_concurrency_limit.free",
+    tool: "change_concurrency_limit",
+    args: async () => {
+      const limited = await driver.deployment("etl", "limited", "pool", { concurrency_limit: 2 });
+      const alive = await driver.run(limited, "alive");
+      await driver.start(alive);
+      const { id } = await limitOf(limited);
+      await driver.patch(`/v2/concurrency_limits/${id}`, { active_slots: 2 });
+      return { action: "free", deployment: "etl/limited" };
+    },
+    async effect({ structured }) {
+      expect(structured.results[0]).toMatchObject({ state: "1 of 2 slots taken" });
+      const { id } = structured.results[0];
+      expect(await read(`/v2/concurrency_limits/${id}`)).toMatchObject({ active_slots: 1 });
+    },
+  },
+  {
+    permission: "change_automation.create",
+    tool: "change_automation",
+    args: async () => ({ action: "create", definition: AUTOMATION }),
+    async effect({ structured }) {
+      const { id, kind } = structured.results[0].created;
+      expect(kind).toBe("automation");
+      expect(await read(`/automations/${id}`)).toMatchObject({ name: AUTOMATION.name, enabled: true });
+    },
+  },
+  {
+    permission: "change_automation.disable",
+    tool: "change_automation",
+    args: async () => ({ action: "disable", automation: AUTOMATION.name }),
+    effect: async ({ structured }) => {
+      expect(await read(`/automations/${structured.results[0].id}`)).toMatchObject({ enabled: false });
+    },
+  },
+  {
+    permission: "change_automation.enable",
+    tool: "change_automation",
+    args: async () => ({ action: "enable", automation: AUTOMATION.name }),
+    effect: async ({ structured }) => {
+      expect(await read(`/automations/${structured.results[0].id}`)).toMatchObject({ enabled: true });
+    },
+  },
 ];
 
 const call = (tool: string, args: object) => product.call(tool, { ...args, wait: "20s" });
@@ -251,6 +362,20 @@ describe("a change", () => {
     });
     expect(answer.text).toContain("may still be carried out");
     expect(proxy.writes().slice(before)).toEqual(shown.preview.requests);
+  });
+
+  test("frees no slot that a run in progress may hold", async () => {
+    const before = proxy.writes().length;
+    const full = await driver.deployment("etl", "full", "pool", { concurrency_limit: 1 });
+    await driver.start(await driver.run(full, "holder"));
+    const { id } = await limitOf(full);
+    await driver.patch(`/v2/concurrency_limits/${id}`, { active_slots: 1 });
+    const { structured } = await call("change_concurrency_limit", { action: "free", deployment: "etl/full" });
+    expect(structured).toMatchObject({ code: "invalid_input", message: expect.stringContaining("holder") });
+    await driver.post("/v2/concurrency_limits/", { name: "outside", limit: 2, active_slots: 2 });
+    const unknown = await call("change_concurrency_limit", { action: "free", name: "outside" });
+    expect(unknown.structured.message).toContain("nothing shows that the holders have ended");
+    expect(proxy.writes().length).toBe(before);
   });
 
   test("of several runs stays below the stated cap", async () => {

@@ -118,7 +118,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
   },
   tools: {
     "": ["acting", "definition", "docs", "events", "objects", "runs", "workspace"],
-    acting: ["answer", "definition"],
+    acting: ["answer", "definition", "objects"],
     answer: [],
     definition: ["answer"],
     docs: ["answer", "definition"],

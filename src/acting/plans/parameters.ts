@@ -1,9 +1,10 @@
 /** Checks parameters against the schema of a deployment, as Prefect does when it creates the run. */
 import { AppError } from "../../errors.ts";
-import { isJsonObject, toDoubles } from "../../lib/exact-json.ts";
+import { isJsonObject } from "../../lib/exact-json.ts";
 import { asName, asNames, asReason, sentence } from "../../lib/shown-text.ts";
 import { closest } from "../../lib/similar.ts";
 import type { JsonObject } from "../../model/objects.ts";
+import { schemaProblem } from "../json-schema.ts";
 
 /** A value that Prefect replaces before it validates: a variable, a template. */
 const isTemplate = (value: unknown) => isJsonObject(value) && "__prefect_kind" in value;
@@ -36,21 +37,14 @@ export async function checkParameters(
   const templates = all.filter(([, value]) => isTemplate(value)).map(([name]) => name);
   // Prefect takes null for a parameter that is not required.
   const checked = all.filter(([name, value]) => !isTemplate(value) && (value !== null || required.includes(name)));
-  const { CfWorkerJsonSchemaValidator } = await import("@modelcontextprotocol/server/validators/cf-worker");
   const plain = { ...schema, required: required.filter((name) => !templates.includes(String(name))) };
-  const validate = new CfWorkerJsonSchemaValidator().getValidator<unknown>(toDoubles(plain) as JsonObject);
-  const result = validate(toDoubles(Object.fromEntries(checked)));
-  if (result.valid) return;
+  const problem = await schemaProblem(plain, Object.fromEntries(checked));
+  if (problem === null) return;
   throw new AppError(
     "invalid_input",
-    sentence`the parameters do not fit the deployment's schema: ${asReason(innermost(result.errorMessage ?? "invalid"))}`,
+    sentence`the parameters do not fit the deployment's schema: ${asReason(problem)}`,
     {
       hint: sentence`Its parameters: ${asNames(names)}. get_deployments with detail "full" shows the schema. Nothing was sent.`,
     },
   );
-}
-
-/** The validator reports each level, the one at fault last: `#: Property "a" does not match schema.; #/a: Instance type …`. */
-function innermost(message: string): string {
-  return (message.split("; #").at(-1) ?? message).replace(/^#?\/?:? ?/, "");
 }

@@ -85,6 +85,6 @@ export async function observeCreated(live: LiveReader, answer: unknown, idempote
     state: run.state_name ?? run.state_type ?? "unknown",
     since: run.state?.timestamp ?? null,
     eventId: run.state_id ?? null,
-    created: { id: run.id, name: run.name },
+    created: { kind: "flow_run", id: run.id, name: run.name },
   };
 }

@@ -121,7 +121,9 @@ export function sentAnswer(ctx: QueryContext, { tool, verb }: Called, { plan, st
         results.map(({ name, id, outcome, reached, reason, state, since, recorded_at, created, kind }) => {
           const words = outcome === "done" && reached === false ? own("accepted") : OUTCOME_WORDS[outcome];
           const made =
-            created === undefined ? "" : lineOf`; created flow run ${oneLine(created.name)} ${oneLine(created.id)}`;
+            created === undefined
+              ? ""
+              : lineOf`; created ${asName(created.kind)} ${oneLine(created.name)} ${oneLine(created.id)}`;
           const seen =
             state === undefined ? "" : lineOf`; now ${oneLine(state)}${since ? lineOf` since ${oneLine(since)}` : ""}`;
           const recorded = recorded_at === undefined ? "" : lineOf`, event recorded of ${oneLine(recorded_at)}`;
