@@ -23,7 +23,7 @@ function sources(): SourceFile[] {
   const names = readdirSync(ROOT, { recursive: true, encoding: "utf8" });
   return names
     .map((name) => name.replaceAll("\\", "/"))
-    .filter((path) => path.endsWith(".ts"))
+    .filter((path) => /\.tsx?$/.test(path))
     .map((path) => ({ path, text: readFileSync(join(ROOT, path), "utf8") }));
 }
 

@@ -6,6 +6,7 @@ import { openWorkspaces } from "../app/workspaces/open-workspaces.ts";
 import type { ResolvedSettings } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
+import { parseJson } from "../lib/exact-json.ts";
 import {
   asName,
   asPlace,
@@ -65,6 +66,16 @@ export async function runCall(ctx: CommandContext): Promise<number> {
       const confirmation = { answer: { token: result.ask.token, isAccepted } };
       result = await callTool(tenant, tool, invocation.values.args, { ...handle, confirmation });
     }
+  }
+  const { html } = invocation.values;
+  if (html !== undefined) {
+    const { writePage } = await import("./terminal/page-file.ts");
+    await writePage(html, {
+      tool: tool.name,
+      args: objectOf(invocation.values.args),
+      structured: result.structuredContent,
+    });
+    out.note(sentence`The page is in ${asPlace(html)}.`);
   }
   if (isJson) out.json(result.structuredContent);
   else out.lines(textOf(result));
@@ -130,6 +141,16 @@ function restricted(app: App, tool: ToolDefinition, note: (text: Sentence) => vo
 
 function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : url;
+}
+
+/** The arguments as the page names them; the call has already refused what is no object. */
+function objectOf(text: string | undefined): Readonly<Record<string, unknown>> {
+  if (text === undefined) return {};
+  try {
+    return Object(parseJson(text));
+  } catch {
+    return {};
+  }
 }
 
 function textOf({ content }: CallResult): Line[] {

@@ -12,7 +12,7 @@ export const MAX_MEDIAN_LINES = 100;
 
 /** Lowest first; a unit imports from itself and from lower layers. */
 const LAYERS: readonly (readonly string[])[] = [
-  ["lib"],
+  ["lib", "views"],
   ["model"],
   ["config", "prefect", "store"],
   ["sync", "queries"],
@@ -39,6 +39,13 @@ function layerOf(unit: string): number {
  */
 export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   lib: { "": [] },
+  views: {
+    "": [],
+    app: ["app/connection", "app/pages", "app/parts"],
+    "app/connection": [],
+    "app/pages": ["app/connection", "app/parts"],
+    "app/parts": ["app/connection"],
+  },
   model: {
     "": [],
     text: [],
@@ -212,7 +219,7 @@ export function roomCircles(rooms: typeof ROOMS = ROOMS): string[] {
 }
 
 /** Entries that a folder may show, folders included. */
-export const MAX_ENTRIES = 22;
+export const MAX_ENTRIES = 24;
 
 /** Folders with more than `MAX_ENTRIES` entries. `paths`: files below one root. */
 export function widthViolations(paths: readonly string[]): string[] {
@@ -251,7 +258,7 @@ export function layerViolations({ path, text }: SourceFile): string[] {
   const unit = unitOf(path);
   if (layerOf(unit) < 0) return [`${path}: belongs to no layer`];
   return importsOf(text).flatMap(({ from }) => {
-    if (!from.startsWith(".") || /\.(json|md|sql|txt)$/.test(from)) return [];
+    if (!from.startsWith(".") || /\.(css|json|md|sql|txt)$/.test(from)) return [];
     const target = posix.join(posix.dirname(path), from);
     const other = unitOf(target);
     if (target === "main.ts") return [`${path}: imports main.ts`];
@@ -339,14 +346,36 @@ const EFFECTS: readonly Effect[] = [
   },
   // What it returns is as own as what it is given, because redaction writes marks only.
   { name: "withReplaced", pattern: /\bwithReplaced\(/, homes: /^(lib\/shown-text\.ts$|prefect\/)/ },
-  { name: "processes", pattern: /\bBun\.spawn(Sync)?\(|node:child_process/, homes: /^cli\/doctor\/round-trip\.ts$/ },
+  {
+    name: "processes",
+    pattern: /\bBun\.spawn(Sync)?\(|node:child_process/,
+    homes: /^(cli\/doctor\/round-trip|views\/build-page)\.ts$/,
+  },
+];
+
+/** Of the code that runs in a browser: text of flows must never become markup, and only connections ask for anything. */
+const BROWSER_EFFECTS: readonly Effect[] = [
+  {
+    name: "markup from text",
+    pattern:
+      /\b(innerHTML|outerHTML|dangerouslySetInnerHTML|insertAdjacentHTML|srcdoc|createContextualFragment)\b|\bdocument\.write\(|\beval\(|\bnew Function\(/,
+    homes: /^$/,
+  },
+  {
+    name: "requests",
+    pattern: /\bfetch\(|\bXMLHttpRequest\b|\bEventSource\(|\bsendBeacon\(/,
+    homes: /^views\/app\/connection\//,
+  },
+  { name: "storage", pattern: /\b(localStorage|sessionStorage|indexedDB|document\.cookie)\b/, homes: /^$/ },
+  { name: "addresses from text", pattern: /\b(href|src|action)=\{/, homes: /^$/ },
 ];
 
 export function effectViolations({ path, text }: SourceFile): string[] {
   const code = codeOf(text);
-  return EFFECTS.filter(({ pattern, homes }) => !homes.test(path) && pattern.test(code)).map(
-    ({ name }) => `${path}: ${name} used outside its home`,
-  );
+  const effects = path.startsWith("views/app/") ? BROWSER_EFFECTS : EFFECTS;
+  return effects
+    .filter(({ pattern, homes }) => !homes.test(path) && pattern.test(code))
+    .map(({ name }) => `${path}: ${name} used outside its home`);
 }
 
 /** What makes a verdict depend on how fast the machine is, and the test files that may use it. */
@@ -382,13 +411,13 @@ const REEXPORT = /^export\s*(\*|\{[^}]*\})[^;"]*\bfrom\s*"/m;
 export function namingViolations({ path, text }: SourceFile): string[] {
   const name = posix.basename(path);
   const found: string[] = [];
-  if (!/^[a-z0-9]+(-[a-z0-9]+)*(\.d)?\.ts$/.test(name)) found.push(`${path}: not kebab-case`);
+  if (!/^[a-z0-9]+(-[a-z0-9]+)*(\.d)?\.tsx?$/.test(name)) found.push(`${path}: not kebab-case`);
   if (BANNED_WORDS.test(name)) found.push(`${path}: a name that says nothing`);
   if (name === "index.ts" && REEXPORT.test(codeOf(text))) found.push(`${path}: a barrel`);
   if (/^export default\b/m.test(codeOf(text)) && !name.endsWith(".d.ts")) found.push(`${path}: default export`);
   for (const { clause, from } of importsOf(text)) {
-    const isData = /\.(json|md|sql|txt)$/.test(from);
-    if (from.startsWith(".") && !isData && !from.endsWith(".ts")) found.push(`${path}: "${from}" lacks .ts`);
+    const isData = /\.(css|json|md|sql|txt)$/.test(from);
+    if (from.startsWith(".") && !isData && !/\.tsx?$/.test(from)) found.push(`${path}: "${from}" lacks .ts`);
     if (!isData && /^\w+\s*(,|$)/.test(clause) && clause !== "type") found.push(`${path}: default import of "${from}"`);
   }
   return found;

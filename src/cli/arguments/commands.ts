@@ -127,6 +127,7 @@ export const COMMAND_SPECS = {
     flags: {
       args: { value: "JSON", help: "arguments of the tool as a JSON object" },
       yes: { help: "send a change without asking for confirmation (-y)" },
+      html: { value: "FILE", help: "also write the answer as a page for a browser; it needs no network" },
       json: JSON_FLAG,
     },
     details: [

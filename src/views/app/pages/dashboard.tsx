@@ -1,0 +1,171 @@
+import type { Structured } from "../connection/connection.ts";
+import { Loading, useAnswer } from "../parts/load.tsx";
+import { listAt, numberAt, objectAt, textAt } from "../parts/read.ts";
+import { SourceLine } from "../parts/source-line.tsx";
+import { StateName, stateGroup } from "../parts/state-name.tsx";
+import { localTime } from "../parts/time.ts";
+import type { PageProps } from "./page.ts";
+
+/** In the order of the bar: what asks for attention first. */
+const STATES = [
+  "failed",
+  "crashed",
+  "late",
+  "running",
+  "pending",
+  "paused",
+  "cancelling",
+  "scheduled",
+  "cancelled",
+  "completed",
+];
+
+export function DashboardPage({ connection, args, nowMs, open }: PageProps) {
+  const loaded = useAnswer(connection, "get_dashboard", args);
+  return (
+    <Loading loaded={loaded}>
+      {(answer) => (
+        <>
+          <h1>Workspace</h1>
+          <Runs answer={answer} />
+          <Problems answer={answer} open={open} />
+          <Slots answer={answer} />
+          <Pools answer={answer} />
+          <SourceLine answer={answer} nowMs={nowMs} />
+        </>
+      )}
+    </Loading>
+  );
+}
+
+function Runs({ answer }: { answer: Structured }) {
+  const counts = objectAt(answer, "flow_runs");
+  const window = objectAt(answer, "window");
+  const trend = objectAt(answer, "trend");
+  const total = numberAt(counts, "total") ?? 0;
+  const before = numberAt(objectAt(trend, "total"), "before");
+  const shown = STATES.map((state) => ({ state, count: numberAt(counts, state) ?? 0 })).filter(
+    ({ count }) => count > 0,
+  );
+  return (
+    <section aria-labelledby="runs">
+      <h2 id="runs">
+        {total} flow runs
+        {textAt(window, "from") && (
+          <small>
+            {" "}
+            {localTime(textAt(window, "from") ?? "")} to {localTime(textAt(window, "to") ?? "")}
+          </small>
+        )}
+      </h2>
+      {total > 0 && (
+        <div class="stack" aria-hidden="true">
+          {shown.map(({ state, count }) => (
+            <span key={state} class={stateGroup(state)} style={{ flexGrow: count }} />
+          ))}
+        </div>
+      )}
+      <ul class="counts">
+        {shown.map(({ state, count }) => (
+          <li key={state}>
+            <StateName name={state} /> <b>{count}</b>
+          </li>
+        ))}
+        {total === 0 && <li>No run in this window.</li>}
+      </ul>
+      <p class="quiet">{before === null ? "The window before is not known." : `${before} in the window before.`}</p>
+    </section>
+  );
+}
+
+function Problems({ answer, open }: { answer: Structured; open: PageProps["open"] }) {
+  const problems = listAt(answer, "problems");
+  return (
+    <section aria-labelledby="problems">
+      <h2 id="problems">What is wrong now</h2>
+      {problems.length === 0 ? (
+        <p>The dashboard lists no problem. The diagnosis looks closer.</p>
+      ) : (
+        <ul class="rows">
+          {problems.map((problem, index) => {
+            const run = textAt(problem, "flow_run_id");
+            return (
+              <li key={index}>
+                <span class="code">{textAt(problem, "code")}</span> {textAt(problem, "summary")}{" "}
+                {run && (
+                  <button type="button" onClick={() => open("run", { flow_run: run })}>
+                    Show the run
+                  </button>
+                )}
+              </li>
+            );
+          })}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function Slots({ answer }: { answer: Structured }) {
+  const slots = listAt(answer, "slots");
+  if (slots.length === 0) return null;
+  return (
+    <section aria-labelledby="slots">
+      <h2 id="slots">Limits</h2>
+      <ul class="rows">
+        {slots.map((slot, index) => {
+          const limit = numberAt(slot, "limit");
+          const taken = numberAt(slot, "active_slots") ?? 0;
+          const holders = listAt(slot, "holders").map((holder) => textAt(holder, "name") ?? textAt(holder, "id") ?? "");
+          return (
+            <li key={index}>
+              <span class="code">{textAt(slot, "kind")}</span> {textAt(slot, "name")}{" "}
+              <b>
+                {taken} of {limit ?? "?"}
+              </b>
+              {limit !== null && limit > 0 && (
+                <meter
+                  min={0}
+                  max={limit}
+                  high={limit - 0.5}
+                  value={taken}
+                  aria-label={`${taken} of ${limit} slots taken`}
+                />
+              )}
+              {holders.length > 0 && <span class="quiet"> held by {holders.join(", ")}</span>}
+              {numberAt(slot, "more_holders") !== null && (
+                <span class="quiet"> and {numberAt(slot, "more_holders")} more</span>
+              )}
+            </li>
+          );
+        })}
+      </ul>
+      {numberAt(answer, "more_slots") !== null && (
+        <p class="quiet">{numberAt(answer, "more_slots")} more limits are not shown.</p>
+      )}
+    </section>
+  );
+}
+
+function Pools({ answer }: { answer: Structured }) {
+  const pools = listAt(answer, "work_pools");
+  if (pools.length === 0) return null;
+  return (
+    <section aria-labelledby="pools">
+      <h2 id="pools">Work pools</h2>
+      <ul class="rows">
+        {pools.map((pool, index) => (
+          <li key={index}>
+            {textAt(pool, "name")} <span class="quiet">{textAt(pool, "type")}</span>{" "}
+            <span class={`state ${textAt(pool, "status") === "READY" ? "good" : "late"}`}>
+              {textAt(pool, "status")?.toLowerCase().replaceAll("_", " ") ?? "status not known"}
+            </span>
+          </li>
+        ))}
+      </ul>
+      {numberAt(answer, "more_work_pools") !== null && (
+        <p class="quiet">{numberAt(answer, "more_work_pools")} more work pools are not shown.</p>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,41 @@
+/** The answer of one call, drawn again when the record changes; waiting, error and empty states are drawn too. */
+import type { ComponentChildren } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { type Args, CallError, type Connection, type Structured } from "../connection/connection.ts";
+
+type Loaded = { readonly answer: Structured } | { readonly error: CallError } | null;
+
+/** Null while the first answer is awaited. Later answers replace it without a gap. */
+export function useAnswer(connection: Connection, tool: string, args: Args): Loaded {
+  const [loaded, setLoaded] = useState<Loaded>(null);
+  const question = JSON.stringify([tool, args]);
+  useEffect(() => {
+    let isCurrent = true;
+    const load = () =>
+      connection.call(tool, args).then(
+        (answer) => isCurrent && setLoaded({ answer }),
+        (error: unknown) => {
+          if (isCurrent)
+            setLoaded({ error: error instanceof CallError ? error : new CallError({ message: String(error) }) });
+        },
+      );
+    void load();
+    const stop = connection.onChange(() => void load());
+    return () => {
+      isCurrent = false;
+      stop();
+    };
+  }, [connection, question]);
+  return loaded;
+}
+
+export function Loading({ loaded, children }: { loaded: Loaded; children: (answer: Structured) => ComponentChildren }) {
+  if (loaded === null) return <p role="status">Loading…</p>;
+  if ("answer" in loaded) return <>{children(loaded.answer)}</>;
+  return (
+    <div role="alert" class="problem">
+      <p>{loaded.error.message}</p>
+      {loaded.error.hint && <p>{loaded.error.hint}</p>}
+    </div>
+  );
+}
