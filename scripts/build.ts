@@ -38,6 +38,7 @@ const ON_DEMAND = [
   "yaml",
   "./src/mcp/http/telemetry/otel-exporter.ts",
   "./src/model/objects/rrule-words.ts",
+  "./src/model/schedules/schedule-times.ts",
 ];
 
 /** `unused`: what the build has not come across so far. */

@@ -31,6 +31,7 @@ import { getObjectSchemaTool } from "./objects/get-object-schema.ts";
 import { getWorkPoolsTool } from "./objects/get-work-pools.ts";
 import { compareRunsTool } from "./runs/compare-runs.ts";
 import { diagnoseTool } from "./runs/diagnose.ts";
+import { forecastTool } from "./runs/forecast.ts";
 import { getFlowRunLogsTool } from "./runs/get-flow-run-logs.ts";
 import { getFlowRunsTool } from "./runs/get-flow-runs.ts";
 import { getIncidentsTool } from "./runs/get-incidents.ts";
@@ -67,6 +68,7 @@ export const allTools: readonly ToolDefinition[] = [
   whatChangedTool,
   getReliabilityTool,
   compareRunsTool,
+  forecastTool,
   reviewRateLimitsTool,
   getArtifactsTool,
   docsSearchPrefectTool,

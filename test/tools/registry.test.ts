@@ -34,6 +34,7 @@ const DEFAULT_TOOLS = [
   "what_changed",
   "get_reliability",
   "compare_runs",
+  "forecast",
 ];
 
 const settings = (given: {

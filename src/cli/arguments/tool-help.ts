@@ -24,6 +24,7 @@ const EXAMPLES: Readonly<Record<string, object>> = {
   wait_for: { flow_run: "calm-otter", timeout: "5m" },
   what_changed: { since: "yesterday" },
   diagnose: { flow_run: "calm-otter" },
+  forecast: { hours: 12 },
   compare_runs: { flow_run: "calm-otter" },
   get_reliability: { group_by: "deployment", since: "7d", target: 0.99 },
   get_object_schema: { object_type: "automation" },
