@@ -92,6 +92,12 @@ export function removeReadings(db: RecordDb): void {
   db.prepare<unknown, []>("DELETE FROM sync_state WHERE key LIKE 'read:%'").run();
 }
 
+/**
+ * State key of the retention floor: events that occurred before it were dropped from the record on purpose, and are not
+ * fetched again. Records in use hold this value, so it stays although the name in the code has changed.
+ */
+export const RETENTION_FLOOR_KEY = "retention.kept-from";
+
 /** State key of the moment at which the server was recognised last. */
 export const PROVEN_KEY = "server.proven";
 

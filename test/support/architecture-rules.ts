@@ -72,6 +72,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     runs: ["", "schema"],
     logs: ["", "events", "schema"],
     objects: ["", "runs", "schema"],
+    past: ["", "events", "objects", "runs", "schema"],
     filters: ["", "runs", "schema"],
     retention: ["", "events", "schema"],
     search: ["", "events", "logs", "runs"],
@@ -100,6 +101,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     forecast: ["names", "source"],
     reliability: ["names", "source"],
     workspace: ["limits", "runs", "source"],
+    past: ["source"],
     incidents: ["diagnosis/facts", "names", "source"],
     diagnosis: [
       "diagnosis/chain",

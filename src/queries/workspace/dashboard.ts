@@ -4,7 +4,7 @@ import { durationText } from "../../lib/duration-text.ts";
 import { asName, counted, joined, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { addUs, DAY_US, latestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
-import { withNotes } from "../../model/freshness.ts";
+import { asIncomplete, withNotes } from "../../model/freshness.ts";
 import type { WorkPool } from "../../model/objects.ts";
 import type { RecordDb } from "../../store/database.ts";
 import type { Slot } from "../limits/slots.ts";
@@ -43,6 +43,8 @@ export interface DashboardQuestion {
   readonly sinceUs?: ServerUs | undefined;
   readonly untilUs?: ServerUs | undefined;
   readonly fresh?: boolean | undefined;
+  /** The history of limits and pools does not reach back to the moment of the question. */
+  readonly withoutLimits?: boolean;
 }
 
 interface Runs {
@@ -69,13 +71,14 @@ export async function getDashboard(ctx: QueryContext, question: DashboardQuestio
       },
     ),
     window.fromUs > nowUs ? null : countBefore(ctx, earlier, fresh),
-    isPast ? null : listSlots(ctx, fresh),
+    isPast || question.withoutLimits === true ? null : listSlots(ctx, fresh),
   ]);
   const { counts, problems: ofRuns } = runs.value;
   const { slots: limits, pools } = slots?.value ?? { slots: [], pools: [] };
   const problems = [...runProblems(ofRuns, counts, pools, nowUs), ...fullLimits(limits)];
   const freshness = slots ? joinFreshness([runs.freshness, slots.freshness]) : runs.freshness;
-  const noted = isPast ? withNotes(freshness, [sentence`${RUNS_AS_NOW} ${NO_LIMITS}`]) : freshness;
+  const known = question.withoutLimits === true ? asIncomplete(freshness, UNKNOWN_LIMITS) : freshness;
+  const noted = isPast ? withNotes(known, [sentence`${RUNS_AS_NOW} ${NO_LIMITS}`]) : known;
   return { window, counts, before, slots: limits, pools, problems, freshness: noted };
 }
 
@@ -85,6 +88,8 @@ async function readRuns(ctx: QueryContext, live: LiveReader, window: TimeRange):
 }
 
 const NO_LIMITS = sentence`Limits with their holders and work pools are known only as they are now, so they are left out.`;
+
+const UNKNOWN_LIMITS = sentence`Limits with their holders and work pools are recorded only since later, so they are left out.`;
 
 /** Counts of the previous window. Null when they cannot be read, since the other parts are still answered. */
 async function countBefore(

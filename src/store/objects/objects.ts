@@ -224,7 +224,8 @@ export function diffDocs(kind: SnapshotKind, before: object, after: object): Obj
   return diff;
 }
 
-function withoutVolatile(value: unknown): unknown {
+/** The value without fields that change without an edit, at every depth. */
+export function withoutVolatile(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutVolatile);
   if (!isJsonObject(value)) return value;
   return Object.fromEntries(

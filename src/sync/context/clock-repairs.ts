@@ -5,9 +5,9 @@ import { coverageEnd } from "../../store/coverage.ts";
 import { inTransaction, type RecordDb } from "../../store/database.ts";
 import { isDamage } from "../../store/file/store-error.ts";
 import { cutClaims, cutProvenMoment, redateReadings } from "../../store/future-times.ts";
-import { findFact, putStateJson } from "../../store/sync-state.ts";
+import { findFact, putStateJson, RETENTION_FLOOR_KEY } from "../../store/sync-state.ts";
 import type { ServerClock } from "../server/server-clock.ts";
-import { RETENTION_FLOOR_KEY, retentionFloorUs } from "./retention-floor.ts";
+import { retentionFloorUs } from "./retention-floor.ts";
 
 /**
  * Repairs of the record after a clock was set. They are made in the next transaction, because the disk may be full when the change is

@@ -30,14 +30,14 @@ import { findFlowRunRow, markFlowRunsDeleted, upsertFlowRuns } from "../../store
 import { foldRunEvents } from "../../store/runs/fold-events.ts";
 import { auditRunHours } from "../../store/runs/run-hours.ts";
 import { markTaskRunsDeleted, upsertTaskRuns } from "../../store/runs/task-runs.ts";
-import { type Fact, type FactKey, putFact, putStateJson } from "../../store/sync-state.ts";
+import { type Fact, type FactKey, putFact, putStateJson, RETENTION_FLOOR_KEY } from "../../store/sync-state.ts";
 import type { ServerClock } from "../server/server-clock.ts";
 import type { ChangeSource } from "./changes.ts";
 import { ClaimWriter, type EventClaim } from "./claim-writer.ts";
 import { ClockRepairs } from "./clock-repairs.ts";
 import { DOUBT_KEY, type Doubt, doubtedUntilUs, statesLostUntilUs } from "./doubt.ts";
 import { redactStoredLogs } from "./redact-stored-logs.ts";
-import { RETENTION_FLOOR_KEY, retentionFloorUs } from "./retention-floor.ts";
+import { retentionFloorUs } from "./retention-floor.ts";
 
 /** Facts by key; null removes one. */
 export type FactUpdates = { readonly [K in FactKey]?: Fact<K> | null };

@@ -31,3 +31,11 @@ export function betweenMarks(inside: Inside): Fenced {
 export function answerText(parts: readonly (Sentence | Fenced | AnswerText | null)[]): AnswerText {
   return parts.filter((part) => part !== null).join("\n") as AnswerText;
 }
+
+/** The text with sentences in place of others, where these are lines of this program. */
+export function withSentences(text: AnswerText, replacements: ReadonlyMap<string, Sentence>): AnswerText {
+  return text
+    .split("\n")
+    .map((line) => replacements.get(line) ?? line)
+    .join("\n") as AnswerText;
+}

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import type { Sentence } from "../../lib/shown-text.ts";
+import type { Kind } from "../../model/kinds.ts";
 import type { WorkspaceListing } from "../../model/workspaces.ts";
 import type { QueryContext } from "../../queries/source/context.ts";
 import type { AnswerText } from "../answer/fenced.ts";
@@ -19,6 +20,8 @@ export interface ToolContext {
   readonly workspaces?: { list(signal: AbortSignal): Promise<WorkspaceListing> };
   /** The share of the budget of tokens that the answer may take, because others stand beside it. Absent: all of it. */
   readonly share?: number;
+  /** Of a past moment: kinds of which nothing is known from then. */
+  readonly missing?: ReadonlySet<Kind>;
 }
 
 /** Asking the user through the client. */

@@ -14,6 +14,8 @@ export const flagArg = z.boolean().optional();
 export const textsArg = z.array(z.string()).optional();
 /** A Prefect filter object. Its fields are checked where it is read: their schema would make `tools/list` too large. */
 export const filterArg = z.looseObject({}).optional();
+/** Of tools in `withMoment`. */
+export const momentArg = z.string().describe("past moment: as it was then").optional();
 export const detailArg = z.enum(["brief", "full"]).optional();
 
 export const limitArg = (max: number) => z.number().int().min(1).max(max).optional();
@@ -60,7 +62,7 @@ export function timeArg(name: string, text: string | undefined, nowUs: ServerUs)
   });
 }
 
-const TIME_ARGUMENTS = ["since", "until", "occurred_after", "occurred_before"];
+const TIME_ARGUMENTS = ["since", "until", "occurred_after", "occurred_before", "at"];
 
 /** States the zone of days, when an argument names one; null otherwise. */
 export function dayNote(args: { readonly [name: string]: unknown }, nowUs: ServerUs): Sentence | null {

@@ -8,46 +8,51 @@ import type { Item } from "../answer/table.ts";
 import { MAX_LIMIT, offsetOf } from "../definition/list-arguments.ts";
 import { byField, byName } from "../definition/list-filters.ts";
 import { listTool } from "../definition/list-tool.ts";
-import { filterArg, listArgs, textArg, textsArg } from "../definition/shared-schemas.ts";
+import { filterArg, listArgs, momentArg, textArg, textsArg } from "../definition/shared-schemas.ts";
+import { withMoment } from "../definition/with-moment.ts";
 
-export const getAutomationsTool = listTool({
-  kind: "automation",
-  title: "Automations",
-  description:
-    "Automations by name: whether enabled, the trigger and the actions in words. detail full: the objects as Prefect stores them.",
-  input: z.strictObject({
-    filter: filterArg.describe("Prefect AutomationFilter"),
-    sort: textArg,
-    automation: textArg.describe("id, prefix, UI link, name"),
-    name: textArg.describe("exact"),
-    tags: textsArg,
-    ...listArgs(MAX_LIMIT),
+export const getAutomationsTool = withMoment(
+  listTool({
+    kind: "automation",
+    title: "Automations",
+    description:
+      "Automations by name: whether enabled, the trigger and the actions in words. detail full: the objects as Prefect stores them.",
+    input: z.strictObject({
+      filter: filterArg.describe("Prefect AutomationFilter"),
+      sort: textArg,
+      automation: textArg.describe("id, prefix, UI link, name"),
+      name: textArg.describe("exact"),
+      tags: textsArg,
+      at: momentArg,
+      ...listArgs(MAX_LIMIT),
+    }),
+    aliases: { id: "automation", automation_id: "automation", automation_name: "automation", tag: "tags" },
+    criteria: { automation: byName("automation"), name: byField("name", "any_"), tags: byField("tags", "all_") },
+    single: "automation",
+    sorts: OBJECT_SORTS,
+    brief: [
+      "id",
+      "name",
+      "enabled",
+      "description",
+      "trigger",
+      "actions",
+      "actions_on_trigger",
+      "actions_on_resolve",
+      "tags",
+    ],
+    full: ["created", "updated", "ui_url"],
+    order: ["name", "enabled", "trigger", "actions"],
+    hint: sentence`Narrow by name or tags.`,
+    none: sentence`No automation matches.`,
+    async query(ctx, { set, sort = "NAME_ASC", limit, position, fresh }) {
+      const page = await listAutomations(ctx, { set, sort, limit, offset: offsetOf(position), fresh });
+      return { ...page, rows: page.rows.map((automation) => ({ automation, names: page.names })) };
+    },
+    toItem: ({ automation, names }, { isFull }) => (isFull ? { ...automation } : briefAutomation(automation, names)),
   }),
-  aliases: { id: "automation", automation_id: "automation", automation_name: "automation", tag: "tags" },
-  criteria: { automation: byName("automation"), name: byField("name", "any_"), tags: byField("tags", "all_") },
-  single: "automation",
-  sorts: OBJECT_SORTS,
-  brief: [
-    "id",
-    "name",
-    "enabled",
-    "description",
-    "trigger",
-    "actions",
-    "actions_on_trigger",
-    "actions_on_resolve",
-    "tags",
-  ],
-  full: ["created", "updated", "ui_url"],
-  order: ["name", "enabled", "trigger", "actions"],
-  hint: sentence`Narrow by name or tags.`,
-  none: sentence`No automation matches.`,
-  async query(ctx, { set, sort = "NAME_ASC", limit, position, fresh }) {
-    const page = await listAutomations(ctx, { set, sort, limit, offset: offsetOf(position), fresh });
-    return { ...page, rows: page.rows.map((automation) => ({ automation, names: page.names })) };
-  },
-  toItem: ({ automation, names }, { isFull }) => (isFull ? { ...automation } : briefAutomation(automation, names)),
-});
+  ["automation"],
+);
 
 /** `names`: names of the objects that its actions act on, by id. */
 function briefAutomation(automation: Automation, names: ReadonlyMap<string, string>): Item {

@@ -11,6 +11,7 @@ import {
   sentence,
 } from "../../lib/shown-text.ts";
 import type { ServerUs } from "../../lib/time.ts";
+import type { Kind } from "../../model/kinds.ts";
 import type { Slot } from "../../queries/limits/slots.ts";
 import type { RunCounts, TrendCounts } from "../../queries/runs/run-counts.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
@@ -23,11 +24,15 @@ import { rangeText } from "../answer/range-text.ts";
 import { foldIds } from "../answer/table.ts";
 import { estimateJsonTokens } from "../answer/token-budget.ts";
 import { defineTool } from "../definition/define-tool.ts";
-import { flagArg, metaOutput, textArg, tokenBudget, windowArgs } from "../definition/shared-schemas.ts";
+import { flagArg, metaOutput, momentArg, textArg, tokenBudget, windowArgs } from "../definition/shared-schemas.ts";
+import { withMoment } from "../definition/with-moment.ts";
 
-const input = z.strictObject({ since: textArg, until: textArg, fresh: flagArg });
+/** Lists that limits and pools are shown from. */
+const LIMITED: readonly Kind[] = ["work_pool", "work_queue"];
 
-export const getDashboardTool = defineTool({
+const input = z.strictObject({ since: textArg, until: textArg, at: momentArg, fresh: flagArg });
+
+const dashboardTool = defineTool({
   name: "get_dashboard",
   title: "Dashboard",
   description:
@@ -40,9 +45,13 @@ export const getDashboardTool = defineTool({
   }),
   takesAll: true,
   aliases: { occurred_after: "since", occurred_before: "until" },
-  async run({ query: ctx, share }, args) {
+  async run({ query: ctx, share, missing }, args) {
     const nowUs = serverNowUs(ctx);
-    const board = await getDashboard(ctx, { ...windowArgs(args, ["since", "until"], nowUs), fresh: args.fresh });
+    const board = await getDashboard(ctx, {
+      ...windowArgs(args, ["since", "until"], nowUs),
+      fresh: args.fresh,
+      withoutLimits: missing !== undefined && LIMITED.some((kind) => missing.has(kind)),
+    });
     const { window, counts, before } = board;
     const pools = board.pools.map(({ id, name, type, status }) => ({ id, name, type, ...(status ? { status } : {}) }));
     const fixed = {
@@ -62,6 +71,8 @@ export const getDashboardTool = defineTool({
     };
   },
 });
+
+export const getDashboardTool = withMoment(dashboardTool, []);
 
 function shortSlot(slot: Slot): Slot & { more_holders?: number } {
   const more = slot.holders.length - MAX_HOLDERS;

@@ -1,0 +1,84 @@
+/** Tools that also answer for a past moment: the argument `at`. */
+import { AppError } from "../../errors.ts";
+import { isJsonObject } from "../../lib/exact-json.ts";
+import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { earliestUs, formatIsoSeconds, formatIsoUs, type ServerUs } from "../../lib/time.ts";
+import { defaultRunsSince, openPast, type PastKind, type PastRecord } from "../../queries/past/past-record.ts";
+import { RUNS_AS_NOW } from "../../queries/source/past-window.ts";
+import { STATES_AS_NOW } from "../../queries/source/run-window.ts";
+import { serverNowUs } from "../../queries/source/server-time.ts";
+import { answerText, withSentences } from "../answer/fenced.ts";
+import type { ToolAnswer, ToolContext, ToolDefinition } from "./define-tool.ts";
+import { timeArg } from "./shared-schemas.ts";
+
+/** `needs`: lists without which the tool cannot answer. The input of the tool has the argument `at`. */
+export function withMoment(tool: ToolDefinition, needs: readonly PastKind[]): ToolDefinition {
+  return {
+    ...tool,
+    run(ctx, input) {
+      const { at, ...rest } = input;
+      return typeof at === "string" ? runAt(tool, needs, ctx, at, rest) : tool.run(ctx, rest);
+    },
+  };
+}
+
+async function runAt(
+  tool: ToolDefinition,
+  needs: readonly PastKind[],
+  ctx: ToolContext,
+  at: string,
+  input: Readonly<Record<string, unknown>>,
+): Promise<ToolAnswer> {
+  if (input.fresh === true) {
+    throw new AppError("invalid_input", "at and fresh exclude each other: Prefect keeps no past states", {
+      hint: "Leave one of them out.",
+    });
+  }
+  const nowUs = serverNowUs(ctx.query);
+  const atUs = timeArg("at", at, nowUs) ?? nowUs;
+  const sinceUs = typeof input.since === "string" ? timeArg("since", input.since, atUs) : undefined;
+  // Twice the window, because the dashboard compares with the one before.
+  const windowUs = sinceUs === undefined ? 0 : atUs - sinceUs;
+  const runsSinceUs = earliestUs(defaultRunsSince(atUs), atUs - 2 * windowUs);
+  using past = openPast(ctx.query, { atUs, needs, runsSinceUs });
+  try {
+    const answer = await tool.run({ ...ctx, query: past.query, missing: new Set(past.missing) }, input);
+    return asPast(answer, past, atUs);
+  } catch (error) {
+    // Where the past record has no answer, the query asks Prefect, which knows only the present.
+    if (error instanceof AppError && error.code === "unavailable") throw notThen(error, atUs);
+    throw error;
+  }
+}
+
+function notThen(error: AppError, atUs: ServerUs): AppError {
+  return new AppError("not_found", sentence`Nothing of this is recorded at ${formatIsoSeconds(atUs)}.`, {
+    hint: error.ownHint ?? own("Ask without at for the present."),
+    cause: error,
+  });
+}
+
+const UNREACHABLE = /^Prefect (?:is unreachable|was asked and did not answer) /;
+const NOT_ASKED = own("What the record lacks of that time stays unknown: Prefect keeps no past states.");
+/** Of windows that end before the moment. */
+function noteOfThen(note: Sentence): Sentence {
+  if (UNREACHABLE.test(note)) return NOT_ASKED;
+  if (note.startsWith(RUNS_AS_NOW)) return own("The window ends before that moment: runs count by the state of then.");
+  if (note === STATES_AS_NOW) return own("The window ends before that moment: runs are found by the state of then.");
+  return note;
+}
+
+/** The answer with the moment, and notes that speak of it. */
+function asPast(answer: ToolAnswer, past: PastRecord, atUs: ServerUs): ToolAnswer {
+  const coverage = isJsonObject(answer.structured.coverage) ? answer.structured.coverage : {};
+  const given = (Array.isArray(coverage.notes) ? coverage.notes : []) as readonly Sentence[];
+  const replaced = new Map<string, Sentence>(given.map((note) => [note, noteOfThen(note)]));
+  const head = sentence`As it was at ${formatIsoSeconds(atUs)}, from recorded changes and events.`;
+  const notes = [head, ...past.notes, ...new Set(replaced.values())];
+  const complete = coverage.complete === true && past.isCertain;
+  return {
+    ...answer,
+    structured: { ...answer.structured, at: formatIsoUs(atUs), coverage: { ...coverage, complete, notes } },
+    text: answerText([head, ...past.notes, withSentences(answer.text, replaced)]),
+  };
+}
