@@ -29,7 +29,8 @@ export class PlainRequests {
     const key = JSON.stringify(envelope);
     if (!this.accepted.has(key)) return this.learn(key, await bySdk());
     const tool = host.tenant.tools().find((one) => one.name === call.name);
-    return tool ? answer(host.tenant, tool, call, request.signal) : bySdk();
+    // A change may have to ask the user, which the SDK does.
+    return tool && !tool.isActing ? answer(host.tenant, tool, call, request.signal) : bySdk();
   }
 
   /** Remembers the envelope when the answer shows that the SDK has accepted it. */
