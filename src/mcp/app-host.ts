@@ -2,6 +2,7 @@ import { NEVER_MS } from "../lib/time.ts";
 import type { QueryContext } from "../queries/source/context.ts";
 import type { ToolDefinition } from "../tools/definition/define-tool.ts";
 import { tenantClosed } from "./guard.ts";
+import { watchIn } from "./offer-subscriptions.ts";
 import type { ResourceWatch } from "./resource-watch.ts";
 import type { Tenant, Workspaces } from "./tenant.ts";
 
@@ -89,7 +90,7 @@ export class AppHost {
 
   /** A watch continues when the application was suspended and is opened again. */
   watch(uri: string, notify: () => void): () => void {
-    const watch: Watch = { uri, notify, end: this.openApp().watch?.add(uri, notify) ?? null };
+    const watch: Watch = { uri, notify, end: this.startWatch(this.openApp(), uri, notify) };
     this.watches.add(watch);
     return () => {
       watch.end?.();
@@ -149,7 +150,17 @@ export class AppHost {
     app.onToolsChanged(() => {
       for (const notify of this.toolListeners) notify();
     });
-    for (const watch of this.watches) watch.end = app.watch?.add(watch.uri, watch.notify) ?? null;
+    for (const watch of this.watches) {
+      try {
+        watch.end = this.startWatch(app, watch.uri, watch.notify);
+      } catch {
+        // Its workspace is not known any more: it does not change.
+      }
+    }
     return app;
+  }
+
+  private startWatch(app: HostedApp, uri: string, notify: () => void): (() => void) | null {
+    return watchIn({ watch: app.watch, workspaces: this.hosting.workspaces ?? app.workspaces }, uri, notify);
   }
 }

@@ -2,11 +2,11 @@
 
 import type { McpServer } from "@modelcontextprotocol/server";
 import { AppError } from "../errors.ts";
-import { jsonLine, type Line, quote, sentence } from "../lib/shown-text.ts";
+import { jsonLine, type Line, oneLine, quote, sentence } from "../lib/shown-text.ts";
 import { isKind } from "../model/kinds.ts";
 import { PROMPTS } from "../prompts/index.ts";
 import { completeName } from "../resources/completion.ts";
-import { matchTemplate, type ToolCall } from "../resources/define.ts";
+import { matchTemplate, splitWorkspace, type ToolCall, WORKSPACE_VARIABLE } from "../resources/define.ts";
 import { RESOURCE_TEMPLATES, RESOURCES } from "../resources/index.ts";
 import { LONGEST_NAME } from "../tools/definition/suggestions.ts";
 import { errorOf } from "./call-result.ts";
@@ -23,15 +23,27 @@ export function offerResources(mcp: McpServer, tenant: Tenant): void {
   server.setRequestHandler("resources/list", () => ({
     resources: resources().map(({ content: _, ...listed }) => listed),
   }));
-  server.setRequestHandler("resources/templates/list", () => ({
-    resourceTemplates: templates().map(({ toolCall: _, complete: __, ...listed }) => listed),
-  }));
+  server.setRequestHandler("resources/templates/list", () => {
+    const listed = templates().map(({ toolCall: _, complete: __, ...one }) => one);
+    // Templates, by their name, of resources that have no other variable.
+    const fixed = resources().flatMap(({ content, uri, name, ...one }) =>
+      "tool" in content ? [{ ...one, name: `${name}-of-workspace`, uriTemplate: uri }] : [],
+    );
+    if ((tenant.workspaces?.activeName() ?? null) === null) return { resourceTemplates: listed };
+    const all = [...listed, ...fixed].map((one) => ({
+      ...one,
+      uriTemplate: `${one.uriTemplate}${WORKSPACE_VARIABLE}`,
+    }));
+    return { resourceTemplates: all };
+  });
   server.setRequestHandler("resources/read", async ({ params: { uri } }, ctx) => {
-    const resource = resources().find((one) => one.uri === uri);
-    if (resource && "text" in resource.content) {
+    const { uri: plain, workspace } = splitWorkspace(uri);
+    const resource = resources().find((one) => one.uri === plain);
+    if (resource && "text" in resource.content && workspace === null) {
       return { contents: [{ uri, mimeType: resource.mimeType, text: resource.content.text }] };
     }
-    const toolCall = resource ? (resource.content as ToolCall) : toolCallOf(templates(), uri);
+    const found = resource ? resource.content : toolCallOf(templates(), plain);
+    const toolCall = found && "tool" in found ? inWorkspaceOf(found, workspace) : null;
     if (!toolCall) throw resourceNotFound(uri, sentence`There is no resource ${shownUri(uri)}; ${LISTS}`);
     const call: CallHandle = { signal: ctx.mcpReq.signal, progress: () => undefined };
     return { contents: [await readResource(tenant, toolCall, uri, call)] };
@@ -45,6 +57,10 @@ export function offerResources(mcp: McpServer, tenant: Tenant): void {
     }
     return { completion: { values: [...values], total: values.length, hasMore: false } };
   });
+}
+
+function inWorkspaceOf({ tool, args }: ToolCall, workspace: string | null): ToolCall {
+  return { tool, args: workspace === null ? args : { ...args, workspace } };
 }
 
 function toolCallOf(templates: typeof RESOURCE_TEMPLATES, uri: string): ToolCall | null {
@@ -72,6 +88,15 @@ async function readResource(tenant: Tenant, { tool: name, args }: ToolCall, uri:
   return { uri, mimeType: "application/json", text: jsonLine(structuredContent), ...(_meta ? { _meta } : {}) };
 }
 
+/** Names of workspaces that begin with the text. */
+function workspacesFor({ workspaces }: Tenant, begin: string): Line[] {
+  const names = workspaces?.knownNames() ?? [];
+  return names
+    .filter((name) => name.toLowerCase().startsWith(begin.toLowerCase()))
+    .map(oneLine)
+    .slice(0, 100);
+}
+
 interface Reference {
   readonly type: string;
   readonly uri?: string;
@@ -80,7 +105,9 @@ interface Reference {
 
 function completionsFor(tenant: Tenant, ref: Reference, argument: { name: string; value: string }): readonly Line[] {
   if (ref.type === "ref/resource") {
-    const template = RESOURCE_TEMPLATES.find((one) => one.uriTemplate === ref.uri);
+    const uriTemplate = ref.uri?.replace(WORKSPACE_VARIABLE, "");
+    if (argument.name === "workspace" && ref.uri !== uriTemplate) return workspacesFor(tenant, argument.value);
+    const template = RESOURCE_TEMPLATES.find((one) => one.uriTemplate === uriTemplate);
     if (!template) throw invalidParamsError(sentence`There is no template ${shownUri(ref.uri ?? "")}.`);
     return template.complete(tenant.query(), argument.name, argument.value);
   }

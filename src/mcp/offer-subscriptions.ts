@@ -1,10 +1,11 @@
 import type { McpServer } from "@modelcontextprotocol/server";
 import { AppError } from "../errors.ts";
-import { sentence } from "../lib/shown-text.ts";
-import { matchTemplate } from "../resources/define.ts";
+import { quote, sentence } from "../lib/shown-text.ts";
+import { matchTemplate, splitWorkspace } from "../resources/define.ts";
 import { RESOURCE_TEMPLATES, RESOURCES } from "../resources/index.ts";
+import { LONGEST_NAME } from "../tools/definition/suggestions.ts";
 import { internalError, invalidParamsError, LISTS, shownUri, wholeText } from "./protocol-errors.ts";
-import type { ResourceWatch } from "./resource-watch.ts";
+import type { Tenant } from "./tenant.ts";
 
 /** Resources of one connection, session or stream. */
 const MAX_SUBSCRIBED = 200;
@@ -16,7 +17,7 @@ const MAX_READ = 10 * MAX_SUBSCRIBED;
  * `resources/subscribe` of the 2025 era: the server of a connection or session notifies its client of changed resources.
  * In the 2026 era a subscription is a stream, which the transports handle.
  */
-export function offerSubscriptions(mcp: McpServer, watch: ResourceWatch): { end(): void } {
+export function offerSubscriptions(mcp: McpServer, tenant: Pick<Tenant, "watch" | "workspaces">): { end(): void } {
   const watched = new Map<string, () => void>();
   const drop = (uri: string) => {
     watched.get(uri)?.();
@@ -29,7 +30,7 @@ export function offerSubscriptions(mcp: McpServer, watch: ResourceWatch): { end(
     if (watched.size >= MAX_SUBSCRIBED && !watched.has(uri)) {
       throw invalidParamsError(sentence`At most ${MAX_SUBSCRIBED} resources can be subscribed to.`);
     }
-    const end = watchResource(watch, uri, () => void mcp.server.sendResourceUpdated({ uri }).catch(() => undefined));
+    const end = watchResource(tenant, uri, () => void mcp.server.sendResourceUpdated({ uri }).catch(() => undefined));
     drop(uri);
     watched.set(uri, end);
     return {};
@@ -45,9 +46,24 @@ export function offerSubscriptions(mcp: McpServer, watch: ResourceWatch): { end(
   };
 }
 
-function watchResource(watch: ResourceWatch, uri: string, notify: () => void): () => void {
+/**
+ * Watches a resource in the workspace that its URI names. Returns the function that ends it; null where nothing is watched. Throws
+ * AppError for an unknown workspace, and where too many resources are watched.
+ */
+export function watchIn(
+  { watch, workspaces }: Pick<Tenant, "watch" | "workspaces">,
+  uri: string,
+  notify: () => void,
+): (() => void) | null {
+  const { uri: plain, workspace } = splitWorkspace(uri);
+  if (workspace === null) return watch?.add(uri, notify) ?? null;
+  if (workspaces) return workspaces.watch(workspace, plain, notify);
+  throw new AppError("not_found", sentence`There is no workspace ${quote(workspace, LONGEST_NAME)}.`);
+}
+
+function watchResource(tenant: Pick<Tenant, "watch" | "workspaces">, uri: string, notify: () => void): () => void {
   try {
-    return watch.add(uri, notify);
+    return watchIn(tenant, uri, notify) ?? (() => undefined);
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     throw internalError(wholeText(error), error.code);
@@ -57,8 +73,9 @@ function watchResource(watch: ResourceWatch, uri: string, notify: () => void): (
 /** Whether the resource exists: others never change. */
 function isWatchable(uri: string): boolean {
   if (uri.length > MAX_URI_LENGTH) return false;
-  if (RESOURCES.some((one) => one.uri === uri)) return true;
-  return RESOURCE_TEMPLATES.some(({ uriTemplate }) => matchTemplate(uriTemplate, uri) !== null);
+  const { uri: plain } = splitWorkspace(uri);
+  if (RESOURCES.some((one) => one.uri === plain)) return true;
+  return RESOURCE_TEMPLATES.some(({ uriTemplate }) => matchTemplate(uriTemplate, plain) !== null);
 }
 
 /** The watchable URIs of a `subscriptions/listen` request of the 2026 era, without duplicates. */

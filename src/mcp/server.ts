@@ -65,7 +65,7 @@ export function buildServer(tenant: Tenant): McpServer {
     // The list of resources depends on the tools. A client that has disconnected is not notified.
     Promise.all([mcp.server.sendToolListChanged(), mcp.server.sendResourceListChanged()]).catch(() => undefined);
   });
-  const subscriptions = tenant.watch && offerSubscriptions(mcp, tenant.watch);
+  const subscriptions = tenant.watch && offerSubscriptions(mcp, tenant);
   mcp.server.onclose = () => {
     unsubscribe();
     subscriptions?.end();

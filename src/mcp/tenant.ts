@@ -14,6 +14,8 @@ export interface Workspaces {
   /** Names of the workspaces that a call to all of them asks, the active one first, and of those that it leaves out. */
   names(signal: AbortSignal): Promise<{ readonly asked: readonly string[]; readonly left: readonly string[] }>;
   list(signal: AbortSignal): Promise<WorkspaceListing>;
+  /** Names that are known without asking Prefect, the active one first. */
+  knownNames(): readonly string[];
   /** Watches a resource of a workspace whose name is known without asking Prefect. Throws AppError for any other. */
   watch(name: string, uri: string, notify: () => void): () => void;
 }
@@ -36,7 +38,7 @@ export interface Tenant {
   /** `notify` is called when the list of `tools()` has changed. Returns the function that ends this. */
   onToolsChanged(notify: () => void): () => void;
   /** Notifies of changed resources. Without it there are no subscriptions. */
-  readonly watch?: ResourceWatch;
+  readonly watch?: ResourceWatch | undefined;
   /** Absent: calls concern this workspace only. */
   readonly workspaces?: Workspaces | undefined;
   /** Removes the credentials of this workspace from each answer. Null while the settings are invalid. */

@@ -31,6 +31,20 @@ export interface ResourceTemplate extends Named {
   complete(ctx: QueryContext, variable: string, begin: string): readonly Line[];
 }
 
+/** What a template ends with where a workspace can be named (RFC 6570). */
+export const WORKSPACE_VARIABLE = "{?workspace}";
+
+/** A URI without the workspace that its query names, and that: `prefect://dashboard?workspace=staging`. */
+export function splitWorkspace(uri: string): { readonly uri: string; readonly workspace: string | null } {
+  const [, base, name = ""] = /^([^?#]*)\?workspace=([^&#]+)$/.exec(uri) ?? [];
+  if (base === undefined) return { uri, workspace: null };
+  try {
+    return { uri: base, workspace: decodeURIComponent(name) };
+  } catch {
+    return { uri, workspace: null };
+  }
+}
+
 /** The variables of a URI; null when it does not match the template. */
 export function matchTemplate(uriTemplate: string, uri: string): Record<string, string> | null {
   const names: string[] = [];

@@ -86,6 +86,12 @@ export class WorkspaceDirectory implements Workspaces, AsyncDisposable {
     return { asked: names.slice(0, MAX_ASKED), left: names.slice(MAX_ASKED) };
   }
 
+  knownNames(): readonly string[] {
+    const seen = this.owners().flatMap((owner) => this.cloud.recent(owner).workspaces);
+    const all = [...this.known.list(), ...this.namedOnce(seen)];
+    return all.filter((one) => this.isAllowed(one)).map(({ name }) => name);
+  }
+
   async list(signal: AbortSignal): Promise<WorkspaceListing> {
     const { all, notes } = await this.all(signal, true);
     return { workspaces: all.map((one) => this.listed(one)), notes };
@@ -113,7 +119,8 @@ export class WorkspaceDirectory implements Workspaces, AsyncDisposable {
     await Promise.all([...this.hosts.values()].map((host) => host.close()));
   }
 
-  private async choose(name: string, signal: AbortSignal): Promise<KnownWorkspace> {
+  /** The workspace of this name. Throws AppError that names the nearest ones. */
+  async choose(name: string, signal: AbortSignal): Promise<KnownWorkspace> {
     const known = this.chooseKnown(name);
     if (known) return known;
     if (this.options.isRestricted && !this.isNamedInSettings(name)) {

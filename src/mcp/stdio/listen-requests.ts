@@ -1,7 +1,7 @@
 import { type JSONRPCMessage, SUBSCRIPTION_ID_META_KEY } from "@modelcontextprotocol/server";
 import { AppError } from "../../errors.ts";
 import { CountedWatches } from "../counted-watches.ts";
-import { withWatchableUris } from "../offer-subscriptions.ts";
+import { watchIn, withWatchableUris } from "../offer-subscriptions.ts";
 import type { Tenant } from "../tenant.ts";
 
 /**
@@ -61,7 +61,7 @@ interface Acknowledgement {
 /** Null when too many resources are watched, or the tenant has no watch. */
 function watchUnlessFull(tenant: Tenant, uri: string, notify: () => void): (() => void) | null {
   try {
-    return tenant.watch?.add(uri, notify) ?? null;
+    return watchIn(tenant, uri, notify);
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     return null;
