@@ -1,22 +1,26 @@
-import { settingsFromFiles } from "../app/settings-source.ts";
-import { systemClock } from "../lib/clock.ts";
 import { parseJson } from "../lib/exact-json.ts";
 import { oneLine, own } from "../lib/shown-text.ts";
 import { formatIsoSeconds, formatIsoUs } from "../lib/time.ts";
 import { readActionLog } from "../store/actions/action-log.ts";
+import { chosenSettings } from "./arguments/chosen-settings.ts";
 import { UsageError } from "./arguments/usage-error.ts";
 import type { CommandContext } from "./command.ts";
 import { table } from "./terminal/table.ts";
 
 const DEFAULT_ENTRIES = 50;
+const MAX_ENTRIES = 100_000;
 
 /** Prints what was previewed, sent and refused, newest first. */
-export async function runAuditLog({ invocation, out }: CommandContext): Promise<number> {
+export async function runAuditLog(ctx: CommandContext): Promise<number> {
+  const { invocation, out } = ctx;
   const limit = Number(invocation.values.limit ?? DEFAULT_ENTRIES);
-  if (!Number.isInteger(limit) || limit < 1 || limit > 100_000)
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_ENTRIES)
     throw new UsageError(own("--limit has to be a whole number from 1 to 100,000."), own("Such as --limit 200."));
-  const { settings } = settingsFromFiles(invocation.settings, systemClock).current();
-  const entries = readActionLog(settings.actionLogFile, limit);
+  const { settings } = (await chosenSettings(ctx)).current();
+  const isOfOne = invocation.values.workspace !== undefined;
+  const entries = readActionLog(settings.actionLogFile, isOfOne ? MAX_ENTRIES : limit)
+    .filter(({ instance }) => !isOfOne || instance === settings.apiUrl)
+    .slice(0, limit);
   if (invocation.switches.has("json")) {
     out.json({
       entries: entries.map(({ atUs, detail, ...entry }) => ({

@@ -1,5 +1,5 @@
 import { recordFileOf } from "../app/connection.ts";
-import { fatalProblem, settingsFromFiles } from "../app/settings-source.ts";
+import { fatalProblem } from "../app/settings-source.ts";
 import { openSyncSession } from "../app/sync-session.ts";
 import { VERSION } from "../app/version.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -8,6 +8,7 @@ import { onServerClock } from "../lib/time.ts";
 import { coveredRanges } from "../store/coverage.ts";
 import { openRecord } from "../store/database.ts";
 import type { AuditBucket, AuditReport } from "../sync/audit.ts";
+import { chosenSettings } from "./arguments/chosen-settings.ts";
 import type { CommandContext } from "./command.ts";
 import { writeProblem } from "./doctor/files.ts";
 import { momentFlag } from "./sync.ts";
@@ -16,7 +17,7 @@ import { momentFlag } from "./sync.ts";
 export async function runAudit(ctx: CommandContext): Promise<number> {
   const { invocation, out, logger, signal } = ctx;
   const sinceUs = momentFlag(invocation.values.since, "since", onServerClock(systemClock.nowUs(), 0));
-  const resolved = settingsFromFiles(invocation.settings, systemClock).current();
+  const resolved = (await chosenSettings(ctx)).current();
   const problem = fatalProblem(resolved.problems);
   const obstacle = problem ?? writeProblem(resolved.settings.dataDir);
   if (obstacle) throw obstacle;

@@ -6,7 +6,7 @@ import { openWorkspaces } from "../app/workspaces/open-workspaces.ts";
 import type { ResolvedSettings } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
-import { parseJson } from "../lib/exact-json.ts";
+import { isJsonObject, parseJson } from "../lib/exact-json.ts";
 import {
   asName,
   asPlace,
@@ -52,6 +52,7 @@ export async function runCall(ctx: CommandContext): Promise<number> {
     logger,
     stopWithinMs: STOP_WITHIN_MS,
   });
+  const args = withWorkspaceFlag(invocation.values);
   const isJson = invocation.switches.has("json");
   const progress = (done: number, total: number | null, message: Sentence) => {
     if (!isJson && out.isTerminal)
@@ -59,12 +60,12 @@ export async function runCall(ctx: CommandContext): Promise<number> {
   };
   const tenant = restricted(app, tool, (text) => out.note(text));
   const handle = { signal, progress, ...(tool.isActing ? { confirmation: { answer: null } } : {}) };
-  let result = await callTool(tenant, tool, invocation.values.args, handle);
+  let result = await callTool(tenant, tool, args, handle);
   if (result.ask) {
     const isAccepted = await confirms(ctx, result);
     if (isAccepted !== null) {
       const confirmation = { answer: { token: result.ask.token, isAccepted } };
-      result = await callTool(tenant, tool, invocation.values.args, { ...handle, confirmation });
+      result = await callTool(tenant, tool, args, { ...handle, confirmation });
     }
   }
   const { html } = invocation.values;
@@ -91,6 +92,22 @@ async function confirms({ invocation, out, signal }: CommandContext, preview: Ca
   }
   for (const line of textOf(preview)) out.note(line);
   return askYes(lineOf`Send this to Prefect?`, out, signal);
+}
+
+/** The tool's arguments with the workspace of the flag. A text that is no object is refused where the arguments are read. */
+function withWorkspaceFlag({ args, workspace }: Readonly<Record<string, string>>): unknown {
+  if (workspace === undefined) return args;
+  const given = args === undefined || args.trim() === "" ? {} : objectIn(args);
+  return given === null ? args : { ...given, workspace };
+}
+
+function objectIn(text: string): Record<string, unknown> | null {
+  try {
+    const value = parseJson(text);
+    return isJsonObject(value) ? value : null;
+  } catch {
+    return null;
+  }
 }
 
 function denial({ name }: ToolDefinition, { settings, values }: ResolvedSettings): AppError | null {

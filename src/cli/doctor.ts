@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { openApp } from "../app/app.ts";
 import { recordFileOf } from "../app/connection.ts";
-import { settingsFromFiles } from "../app/settings-source.ts";
 import { toolProblems } from "../app/tool-settings.ts";
 import { VERSION } from "../app/version.ts";
 import { readEnvironment } from "../config/env.ts";
@@ -10,6 +9,7 @@ import type { ResolvedSettings } from "../config/settings.ts";
 import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/logger.ts";
 import { changedServerNote, isOtherServer } from "../queries/source/other-server.ts";
+import { chosenSettings } from "./arguments/chosen-settings.ts";
 import type { CommandContext } from "./command.ts";
 import { checkSetup, exitCodeOf } from "./doctor/checks.ts";
 import { readStatus } from "./doctor/read-status.ts";
@@ -18,7 +18,8 @@ import { doctorJson, doctorLines } from "./doctor/text.ts";
 import { programWords } from "./setup/launch.ts";
 
 /** Checks settings, connection, files and record, and prints for each problem how to solve it. */
-export async function runDoctor({ invocation, out, entry, signal }: CommandContext): Promise<number> {
+export async function runDoctor(ctx: CommandContext): Promise<number> {
+  const { invocation, out, entry, signal } = ctx;
   const environment = readEnvironment();
   const flags = invocation.settings;
   const roundTrip = (here: ResolvedSettings) => {
@@ -33,7 +34,7 @@ export async function runDoctor({ invocation, out, entry, signal }: CommandConte
       settingsWith: (env) => loadSettings({ ...environment, env, flags, cwd: environment.home }),
     });
   };
-  const settings = settingsFromFiles(invocation.settings, systemClock);
+  const settings = await chosenSettings(ctx);
   // No log: the report lists the same problems.
   await using app = openApp({ settings, entry, version: VERSION, clock: systemClock, logger: silentLogger });
   const found = app.settings;

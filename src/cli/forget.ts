@@ -1,7 +1,6 @@
 import { existsSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { firstRecordFileOf, recordFileOf, recordFilesOf } from "../app/connection.ts";
-import { settingsFromFiles } from "../app/settings-source.ts";
 import { openSyncSession } from "../app/sync-session.ts";
 import { VERSION } from "../app/version.ts";
 import type { Settings } from "../config/settings.ts";
@@ -16,6 +15,7 @@ import { tryBecomeLeader } from "../store/file/leader-lock.ts";
 import { bytesAside, filesAside, recordBytes } from "../store/file/record-file.ts";
 import { setCurrentRecordFile } from "../store/file/server-records.ts";
 import { dropEmptyFolder } from "../store/file/tenant-folders.ts";
+import { chosenSettings } from "./arguments/chosen-settings.ts";
 import type { CommandContext } from "./command.ts";
 import { readProblem } from "./doctor/files.ts";
 import { momentFlag } from "./sync.ts";
@@ -28,7 +28,7 @@ import { askYes } from "./terminal/confirm.ts";
 export async function runForget(ctx: CommandContext): Promise<number> {
   const { invocation, out, signal } = ctx;
   const beforeUs = momentFlag(invocation.values.before, "before", onServerClock(systemClock.nowUs(), 0));
-  const settings = chosenInstance(ctx);
+  const settings = await chosenInstance(ctx);
   const problem = readProblem(settings.dataDir);
   if (problem) throw problem;
   const instance = settings.apiUrl ?? "";
@@ -64,8 +64,9 @@ export async function runForget(ctx: CommandContext): Promise<number> {
 }
 
 /** The settings with the API URL of `--instance`, which works even where the settings are invalid. */
-function chosenInstance({ invocation }: CommandContext): Settings {
-  const { settings } = settingsFromFiles(invocation.settings, systemClock).current();
+async function chosenInstance(ctx: CommandContext): Promise<Settings> {
+  const { invocation } = ctx;
+  const { settings } = (await chosenSettings(ctx)).current();
   const asked = invocation.values.instance;
   if (asked === undefined) {
     if (settings.apiUrl !== null) return settings;

@@ -1,6 +1,5 @@
 import { lookup } from "node:dns/promises";
 import { createConfirmations } from "../acting/confirmations.ts";
-import { settingsFromFiles } from "../app/settings-source.ts";
 import { createTenantApps } from "../app/tenant-apps.ts";
 import { VERSION } from "../app/version.ts";
 import { openWorkspaces } from "../app/workspaces/open-workspaces.ts";
@@ -13,6 +12,7 @@ import { serveHttp } from "../mcp/http/http.ts";
 import { lookupWithin } from "../mcp/http/tenants/target-rules.ts";
 import { createRedactor } from "../model/secrets/redact.ts";
 import { redactLogger } from "../model/secrets/redact-logger.ts";
+import { chosenSettings } from "./arguments/chosen-settings.ts";
 import type { CommandContext } from "./command.ts";
 
 /** Longest wait for the DNS lookup of a host that a caller names. */
@@ -20,7 +20,7 @@ const LOOKUP_WITHIN_MS = 2_000;
 
 /** `serve --http`: runs until the signal aborts. Its messages go to stderr. */
 export async function runServeHttp(ctx: CommandContext): Promise<number> {
-  const source = settingsFromFiles(ctx.invocation.settings, systemClock);
+  const source = await chosenSettings(ctx);
   const base = () => source.current();
   const { http, logLevel, dataDir } = base().settings;
   const logger = redactLogger(createLogger(logLevel, writeStderr), createRedactor({ credentials: http.tokens }));

@@ -1,4 +1,3 @@
-import { settingsFromFiles } from "../app/settings-source.ts";
 import { VERSION } from "../app/version.ts";
 import { openWorkspaces } from "../app/workspaces/open-workspaces.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -6,6 +5,7 @@ import { createLogger } from "../lib/logger.ts";
 import { oneLine } from "../lib/shown-text.ts";
 import { writeStderr } from "../lib/stderr.ts";
 import { serveOverStdio } from "../mcp/stdio/stdio.ts";
+import { chosenSettings } from "./arguments/chosen-settings.ts";
 import type { CommandContext } from "./command.ts";
 import { isTty } from "./terminal/is-tty.ts";
 import type { Output } from "./terminal/output.ts";
@@ -31,7 +31,7 @@ export async function runServe(ctx: CommandContext): Promise<number> {
     greet(ctx.out);
     return 0;
   }
-  const settings = settingsFromFiles(ctx.invocation.settings, systemClock);
+  const settings = await chosenSettings(ctx);
   const logger = createLogger(settings.current().settings.logLevel, writeStderr);
   await using app = openWorkspaces({ settings, entry: ctx.entry, version: VERSION, clock: systemClock, logger });
   const { signal } = ctx;

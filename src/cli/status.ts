@@ -1,6 +1,5 @@
 import { openApp } from "../app/app.ts";
 import { firstRecordFileOf, recordFileOf, recordFilesOf } from "../app/connection.ts";
-import { settingsFromFiles } from "../app/settings-source.ts";
 import { VERSION } from "../app/version.ts";
 import { systemClock } from "../lib/clock.ts";
 import { asPlace, counted, type Line, lineOf, own, type Sentence } from "../lib/shown-text.ts";
@@ -11,6 +10,7 @@ import { type RecordStatus, rowTexts, walProblem } from "../queries/workspace/re
 import { bytesAside, recordBytes } from "../store/file/record-file.ts";
 import { recordFilesBeside } from "../store/file/server-records.ts";
 import { gapText, rangeText } from "../tools/answer/range-text.ts";
+import { chosenSettings } from "./arguments/chosen-settings.ts";
 import type { CommandContext } from "./command.ts";
 import { readProblem } from "./doctor/files.ts";
 import { readStatus } from "./doctor/read-status.ts";
@@ -21,8 +21,9 @@ import { table } from "./terminal/table.ts";
  * What the record holds. It writes nothing, and asks Prefect only, where nothing syncs, whether it is still the server that was
  * recorded. Throws where the record cannot be read.
  */
-export async function runStatus({ invocation, out, logger, entry }: CommandContext): Promise<number> {
-  const settings = settingsFromFiles(invocation.settings, systemClock);
+export async function runStatus(ctx: CommandContext): Promise<number> {
+  const { invocation, out, logger, entry } = ctx;
+  const settings = await chosenSettings(ctx);
   await using app = openApp({ settings, entry, version: VERSION, clock: systemClock, logger });
   const query = app.query();
   const problem = readProblem(app.settings.settings.dataDir);

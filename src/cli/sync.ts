@@ -1,4 +1,4 @@
-import { fatalProblem, settingsFromFiles } from "../app/settings-source.ts";
+import { fatalProblem } from "../app/settings-source.ts";
 import { openSyncSession } from "../app/sync-session.ts";
 import { VERSION } from "../app/version.ts";
 import type { Settings } from "../config/settings.ts";
@@ -6,6 +6,7 @@ import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
 import { asName, asPlace, own, sentence } from "../lib/shown-text.ts";
 import { onServerClock, parseMomentUs, type ServerUs } from "../lib/time.ts";
+import { chosenSettings } from "./arguments/chosen-settings.ts";
 import { UsageError } from "./arguments/usage-error.ts";
 import type { CommandContext } from "./command.ts";
 import { writeProblem } from "./doctor/files.ts";
@@ -16,7 +17,7 @@ export async function runSync(ctx: CommandContext): Promise<number> {
   const { invocation, out, logger, signal } = ctx;
   const nowUs = systemClock.nowUs();
   const sinceUs = momentFlag(invocation.values.since, "since", onServerClock(nowUs, 0));
-  const settings = withHistory(usableSettings(ctx), sinceUs === null ? null : nowUs - sinceUs);
+  const settings = withHistory(await usableSettings(ctx), sinceUs === null ? null : nowUs - sinceUs);
   const problem = writeProblem(settings.dataDir);
   if (problem) throw problem;
   const view = createProgressView(out);
@@ -48,8 +49,8 @@ function retryableOrThrow(error: unknown): AppError {
 }
 
 /** The settings of this command. Throws AppError where one of them makes syncing impossible. */
-export function usableSettings({ invocation }: CommandContext): Settings {
-  const { settings, problems } = settingsFromFiles(invocation.settings, systemClock).current();
+export async function usableSettings(ctx: CommandContext): Promise<Settings> {
+  const { settings, problems } = (await chosenSettings(ctx)).current();
   const problem = fatalProblem(problems);
   if (problem) throw problem;
   return settings;

@@ -1,13 +1,13 @@
-import { settingsFromFiles } from "../app/settings-source.ts";
 import { toolProblems } from "../app/tool-settings.ts";
-import { systemClock } from "../lib/clock.ts";
 import { sentence } from "../lib/shown-text.ts";
 import { everyTool, reasonNotOffered } from "../tools/index.ts";
+import { chosenSettings } from "./arguments/chosen-settings.ts";
 import type { CommandContext } from "./command.ts";
 import { table } from "./terminal/table.ts";
 
-export async function runTools({ invocation, out }: CommandContext): Promise<number> {
-  const { settings } = settingsFromFiles(invocation.settings, systemClock).current();
+export async function runTools(ctx: CommandContext): Promise<number> {
+  const { invocation, out } = ctx;
+  const { settings } = (await chosenSettings(ctx)).current();
   for (const { message, fix } of toolProblems(settings)) out.note(sentence`warning: ${message} ${fix}`);
   const tools = everyTool().map((tool) => ({ tool, reason: reasonNotOffered(tool, settings) }));
   if (invocation.switches.has("json")) {

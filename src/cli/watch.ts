@@ -1,5 +1,4 @@
 import { openApp } from "../app/app.ts";
-import { settingsFromFiles } from "../app/settings-source.ts";
 import { VERSION } from "../app/version.ts";
 import { openWebhook } from "../app/webhook-sender.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -16,6 +15,7 @@ import type { QueryContext } from "../queries/source/context.ts";
 import { serverNowUs } from "../queries/source/server-time.ts";
 import { dataVersion, type RecordDb } from "../store/database.ts";
 import { incidentItem } from "../tools/runs/incident-items.ts";
+import { chosenSettings } from "./arguments/chosen-settings.ts";
 import type { CommandContext } from "./command.ts";
 import { createIncidentView } from "./terminal/incident-view.ts";
 
@@ -27,7 +27,7 @@ const LOOK_REST_MS = 200;
 /** Follows incidents until the signal aborts: one line for each change, and a message to the webhook. */
 export async function runWatch(ctx: CommandContext): Promise<number> {
   const { invocation, out, logger, signal } = ctx;
-  const settings = settingsFromFiles(invocation.settings, systemClock);
+  const settings = await chosenSettings(ctx);
   const isAll = invocation.switches.has("all");
   await using app = openApp({ settings, entry: ctx.entry, version: VERSION, clock: systemClock, logger });
   app.query();

@@ -76,6 +76,8 @@ export interface HarnessOptions extends FakePrefectOptions {
   /** False: there is no record at all. A path: the record is this file, and tools read it over connections of their own. */
   readonly record?: boolean | string;
   readonly liveDeadlineMs?: number;
+  /** The API URL that the record is of. Default: that of the fake Prefect. */
+  readonly instance?: string;
   /** The clock of the fake Prefect minus that of the harness. */
   readonly serverSkewUs?: number;
   readonly isCloud?: boolean;
@@ -118,7 +120,7 @@ export async function openToolHarness(options: HarnessOptions = {}): Promise<Too
     freshMs: 60_000,
     liveDeadlineMs: options.liveDeadlineMs ?? 8_000,
     uiUrl: fake.url.replace(/\/api$/, ""),
-    instance: api.url,
+    instance: options.instance ?? api.url,
     lineOrder: new LineOrder(),
   };
   const writer = createEventWriter(db);

@@ -79,7 +79,7 @@ const placed = [1, 2, 3].map((n) =>
 );
 
 async function open(version: string): Promise<ToolHarness> {
-  const harness = await openToolHarness({ record: false });
+  const harness = await openToolHarness({ record: false, instance: "http://prefect/api" });
   const { workspace } = harness.fake;
   workspace.version = version;
   workspace.flows.push(flow);

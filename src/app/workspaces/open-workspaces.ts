@@ -7,8 +7,8 @@ export interface WorkspacesOptions extends AppOptions {
   readonly isRestricted?: boolean;
 }
 
-/** The application of the active workspace, whose calls can name the other workspaces of the settings. */
-export function openWorkspaces(options: WorkspacesOptions): App {
+/** The active workspace, and what finds the others. Both have to be disposed of. */
+export function openDirectory(options: WorkspacesOptions): { active: App; directory: WorkspaceDirectory } {
   const { settings, clock, isRestricted = false } = options;
   const active = openApp(options);
   const directory = new WorkspaceDirectory({
@@ -22,6 +22,12 @@ export function openWorkspaces(options: WorkspacesOptions): App {
     clock,
     logger: active.logger,
   });
+  return { active, directory };
+}
+
+/** The application of the active workspace, whose calls can name the other workspaces of the settings. */
+export function openWorkspaces(options: WorkspacesOptions): App {
+  const { active, directory } = openDirectory(options);
   const follow = active.follow.bind(active);
   const dispose = active[Symbol.asyncDispose].bind(active);
   return Object.assign(active, {

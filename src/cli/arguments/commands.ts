@@ -20,7 +20,9 @@ const JSON_FLAG: FlagSpec = { help: "print one JSON value for programs" };
 export const COMMAND_SPECS = {
   serve: {
     summary: "MCP over stdin and stdout; what an MCP client starts (default)",
-    flags: { http: { help: "serve MCP over HTTP at /mcp instead, beside it /healthz, /readyz and /metrics" } },
+    flags: {
+      http: { help: "serve MCP over HTTP at /mcp instead, beside it /healthz, /readyz and /metrics" },
+    },
     details: [
       "Add it to a client as the command `bunx prefect-mcp-bun`.",
       "It keeps the record up to date while it runs. Of several processes that share a record exactly one syncs it.",
@@ -71,7 +73,7 @@ export const COMMAND_SPECS = {
     summary: "what was previewed, changed and refused through this program",
     flags: { limit: { value: "N", help: "the newest N entries (50)" }, json: JSON_FLAG },
     details: [
-      "Each preview, attempt, result and refusal of a change is one entry; secrets are redacted. All workspaces of the data folder are in it.",
+      "Each preview, attempt, result and refusal of a change is one entry; secrets are redacted. Without --workspace those of all workspaces are in it.",
       "`audit` is something else: it compares the record with Prefect.",
     ],
   },
@@ -168,6 +170,13 @@ export function isCommand(word: string): word is CommandName {
 export const COMMON_FLAGS: Readonly<Record<string, FlagSpec>> = {
   help: { help: "print help and exit (-h)" },
   version: { help: "print the version and exit (-V)" },
+  workspace: {
+    value: "NAME",
+    help: "another workspace: a profile, account/workspace of Prefect Cloud, its id or API URL",
+  },
 };
+
+/** Commands that concern no workspace, or write the settings of one. */
+export const WITHOUT_WORKSPACE: ReadonlySet<CommandName> = new Set(["demo", "help", "setup", "version"]);
 
 export const SHORT_FLAGS: Readonly<Record<string, string>> = { h: "help", V: "version", v: "version", y: "yes" };

@@ -10,6 +10,7 @@ import {
   type FlagSpec,
   isCommand,
   SHORT_FLAGS,
+  WITHOUT_WORKSPACE,
 } from "./commands.ts";
 import { SETTING_FLAGS } from "./setting-flags.ts";
 
@@ -59,7 +60,7 @@ export function parseCommandLine(argv: readonly string[]): Parsed {
   if (switches.has("help")) return done({ ...found, command: "help", words: helpTopic(words) });
   if (switches.has("version")) return done({ ...found, command: "version", words: [] });
   const invocation = { ...found, command, words: words.slice(1) };
-  const wrong = checkWords(invocation) ?? checkHttp(invocation);
+  const wrong = checkWords(invocation) ?? checkHttp(invocation) ?? checkWorkspace(invocation);
   return wrong ? fail(wrong) : done(invocation);
 }
 
@@ -149,6 +150,11 @@ function checkWords({ command, words }: Invocation): Sentence | null {
   if (extra === undefined) return null;
   const how = command === "call" ? own(` The tool's arguments are one JSON object: --args '{"limit": 5}'.`) : own("");
   return sentence`${quote(command)} does not take ${quote(extra)}.${how}`;
+}
+
+function checkWorkspace({ command, values }: Invocation): Sentence | null {
+  if (values.workspace === undefined || !WITHOUT_WORKSPACE.has(command)) return null;
+  return sentence`${quote(command)} does not take --workspace.${command === "setup" ? " Name the profile: --profile." : ""}`;
 }
 
 /** Flags that say where HTTP is served have no effect over stdio. */

@@ -19,7 +19,7 @@ describe("a tool in tools/list", () => {
         fresh: { type: "boolean" },
         detail: { type: "string", enum: ["brief", "full"] },
         fields: { type: "array", items: { type: "string" } },
-        workspace_id: { type: "string" },
+        workspace: { type: "string" },
       },
       additionalProperties: false,
     });
