@@ -113,11 +113,22 @@ export function createTextRedactor(credentials: readonly string[]): (text: strin
     return before;
   };
   const inPlainText = (text: string): string => inText(text, MAX_ENCODINGS);
+  const inReadable = (text: string): string =>
+    inPlainText(replacePercentEncoded(replaceColoured(text, inPlainText), inPlainText));
   const inEscaped = (text: string, depth: number): string => {
-    const clean = inPlainText(replacePercentEncoded(replaceColoured(text, inPlainText), inPlainText));
+    const clean = inReadable(text);
     return depth === 0 ? clean : replaceEscaped(clean, (inner) => inEscaped(inner, depth - 1));
   };
-  return (text) => (text.length < 4 ? text : inEscaped(text, MAX_ESCAPES));
+  const inAll = (text: string): string => {
+    let before = text;
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      const after = inEscaped(before, MAX_ESCAPES);
+      if (after === before || !after.includes("\\")) return after;
+      before = after;
+    }
+    return before;
+  };
+  return (text) => (text.length < 4 ? text : inAll(text));
 }
 
 /**

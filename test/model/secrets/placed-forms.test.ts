@@ -117,3 +117,9 @@ describe("text that resembles these places", () => {
     expect(redact.text(text).replace('password = "[redacted:named-secret]"', 'password = "x"')).toBe(text);
   });
 });
+
+test("a text whose escapes stand for more secrets is redacted at once", () => {
+  const text = `pwd="${'\\\\"pwd='.repeat(40)}`;
+  const clean = redact.text(text);
+  expect(redact.text(clean)).toBe(clean);
+});
