@@ -11,6 +11,7 @@ import {
   PROTOCOL_VERSION_META_KEY,
 } from "@modelcontextprotocol/server";
 import { isJsonObject } from "../lib/exact-json.ts";
+import type { ToolDefinition } from "../tools/definition/define-tool.ts";
 import { structuredJson } from "../tools/definition/list-page.ts";
 import type { CallResult } from "./call-result.ts";
 import { callTool } from "./guard.ts";
@@ -56,6 +57,12 @@ export function plainCall(message: unknown, era: Era, accepted: Envelope | null)
   const isKnown =
     era === "2025" ? reserved.length === 0 : accepted !== null && Bun.deepEquals(pick(meta, reserved), accepted);
   return isKnown ? { id, name, args, progressToken } : null;
+}
+
+/** The tool of a plain call; null where the SDK has to answer: a change may have to ask the user, which the SDK does. */
+export function plainTool(tenant: Tenant, { name }: PlainCall): ToolDefinition | null {
+  const tool = tenant.tools().find((one) => one.name === name);
+  return tool === undefined || tool.isActing ? null : tool;
 }
 
 const MESSAGE_KEYS: ReadonlySet<string> = new Set(["jsonrpc", "id", "method", "params"]);
@@ -129,9 +136,8 @@ export class PlainCalls {
   /** Starts answering a plain call. False: the SDK has to answer. */
   take(message: unknown): boolean {
     const call = this.era && plainCall(message, this.era, this.accepted);
-    const tool = call && this.tenant.tools().find((one) => one.name === call.name);
-    // A change may have to ask the user, which the SDK does.
-    if (!call || !tool || tool.isActing) return false;
+    const tool = call && plainTool(this.tenant, call);
+    if (!call || !tool) return false;
     const stop = new AbortController();
     this.running.set(call.id, stop);
     void this.answer(call, tool, stop);
@@ -170,11 +176,7 @@ export class PlainCalls {
     this.running.get(requestId as RequestId)?.abort();
   }
 
-  private async answer(
-    call: PlainCall,
-    tool: ReturnType<Tenant["tools"]>[number],
-    stop: AbortController,
-  ): Promise<void> {
+  private async answer(call: PlainCall, tool: ToolDefinition, stop: AbortController): Promise<void> {
     const { id, args, progressToken } = call;
     const progress: Parameters<typeof callTool>[3]["progress"] = (done, total, message) => {
       if (progressToken === undefined) return;

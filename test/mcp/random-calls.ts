@@ -25,6 +25,20 @@ export const markedTool = defineTool({
   }),
 });
 
+/** Says whether it could ask the user. */
+export const changeTool = defineTool({
+  name: "change",
+  title: "Change",
+  description: "Changes something.",
+  input: z.strictObject({}),
+  output: z.looseObject({}),
+  isActing: true,
+  run: async ({ confirmation }) => {
+    const structured = { can_ask: confirmation !== undefined };
+    return { structured, text: answerText([quoteJson(structured)]) };
+  },
+});
+
 /** Numbers from 0 to 1 that a seed decides. https://github.com/bryc/code/blob/master/jshash/PRNGs.md#mulberry32 */
 export function randomNumbers(seed: number): () => number {
   let state = seed;

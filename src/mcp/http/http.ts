@@ -157,6 +157,7 @@ class McpHttpServer implements HttpServer {
         maxSubscriptions: MAX_SUBSCRIPTIONS,
         maxSessions: MAX_SESSIONS,
         sessionIdleMs: SESSION_IDLE_MS,
+        plainClock: this.options.build ? null : clock,
       },
     });
   }

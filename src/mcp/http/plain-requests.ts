@@ -4,8 +4,17 @@
  * compares them.
  */
 
+import type { ToolDefinition } from "../../tools/definition/define-tool.ts";
 import { callTool } from "../guard.ts";
-import { envelopeOf, MODERN_REVISION, type PlainCall, plainCall, responseText, serverJson } from "../plain-calls.ts";
+import {
+  envelopeOf,
+  MODERN_REVISION,
+  type PlainCall,
+  plainCall,
+  plainTool,
+  responseText,
+  serverJson,
+} from "../plain-calls.ts";
 import type { Tenant } from "../tenant.ts";
 import type { TenantHost } from "./tenants/tenant-host.ts";
 
@@ -28,9 +37,8 @@ export class PlainRequests {
       return bySdk();
     const key = JSON.stringify(envelope);
     if (!this.accepted.has(key)) return this.learn(key, await bySdk());
-    const tool = host.tenant.tools().find((one) => one.name === call.name);
-    // A change may have to ask the user, which the SDK does.
-    return tool && !tool.isActing ? answer(host.tenant, tool, call, request.signal) : bySdk();
+    const tool = plainTool(host.tenant, call);
+    return tool ? answer(host.tenant, tool, call, request.signal) : bySdk();
   }
 
   /** Remembers the envelope when the answer shows that the SDK has accepted it. */
@@ -56,7 +64,7 @@ function hasPlainHeaders(headers: Headers, { name }: PlainCall): boolean {
 
 async function answer(
   tenant: Tenant,
-  tool: ReturnType<Tenant["tools"]>[number],
+  tool: ToolDefinition,
   { id, args }: PlainCall,
   signal: AbortSignal,
 ): Promise<Response> {

@@ -1,39 +1,10 @@
 /** The same random requests to a server with plain requests and to one where the SDK answers all: both send the same. */
 import { expect, test } from "bun:test";
 import { plainCall } from "../../../src/mcp/plain-calls.ts";
-import { buildServer } from "../../../src/mcp/server.ts";
 import { waitUntil } from "../../support/time/wait-until.ts";
-import { type FakeTenant, fakeTenant } from "../fake-tenant.ts";
-import { ENVELOPE, markedTool, randomNumbers, randomSession } from "../random-calls.ts";
-import { type Harness, modern, post, startHttp } from "./http-harness.ts";
-
-interface Pair extends AsyncDisposable {
-  readonly own: Harness;
-  readonly sdk: Harness;
-  readonly tenants: readonly FakeTenant[];
-}
-
-function startPair(): Pair {
-  const tenants: FakeTenant[] = [];
-  const openOwn = () => {
-    const tenant = fakeTenant();
-    tenant.setTools([...tenant.tools(), markedTool]);
-    tenants.push(tenant);
-    return Object.assign(tenant, { follow() {}, async [Symbol.asyncDispose]() {} });
-  };
-  const http = { requestsPerSecond: 1_000_000, maxConcurrent: 10_000, allowedOrigins: ["https://app.example"] };
-  const own = startHttp({ openOwn, http });
-  const sdk = startHttp({ openOwn, http, build: buildServer });
-  return {
-    own,
-    sdk,
-    tenants,
-    async [Symbol.asyncDispose]() {
-      await own[Symbol.asyncDispose]();
-      await sdk[Symbol.asyncDispose]();
-    },
-  };
-}
+import { ENVELOPE, randomNumbers, randomSession } from "../random-calls.ts";
+import { type Harness, modern, post } from "./http-harness.ts";
+import { startPair } from "./pair.ts";
 
 const STANDARD = { "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call" };
 /** In place of the headers of a well-formed request; undefined: absent. */
@@ -148,4 +119,21 @@ test("a plain call ends when its client disconnects or its tenant is closed", as
   await own[Symbol.asyncDispose]();
   await open;
   expect(seen.aborted).toBe(2);
+});
+
+test("a change is left to the SDK, which asks the user where the client can", async () => {
+  await using pair = startPair();
+  for (const capabilities of [{}, { elicitation: { form: {} } }]) {
+    const ask = (harness: Harness, name: string) => {
+      const { body, headers } = modern("tools/call", { name, arguments: {} });
+      const envelope = { ...ENVELOPE, "io.modelcontextprotocol/clientCapabilities": capabilities };
+      const message = { ...body, id: 1, params: { ...body.params, _meta: envelope } };
+      return whole(harness, JSON.stringify(message), headers);
+    };
+    // The envelope is accepted before.
+    for (const harness of [pair.own, pair.sdk]) await ask(harness, "instance");
+    const [own, sdk] = [await ask(pair.own, "change"), await ask(pair.sdk, "change")];
+    expect(own).toEqual(sdk);
+    expect(own.text).toContain(`"can_ask":${"elicitation" in capabilities}`);
+  }
 });

@@ -4,6 +4,7 @@ import type { SteadyMs } from "../../../lib/time.ts";
 import { invalidParams } from "../../request-params.ts";
 import { batchedIds, cancelledIds } from "../requests/inspect-message.ts";
 import { idOf, refusal } from "../requests/refusals.ts";
+import { SessionCalls, type SessionCallsOptions } from "./session-calls.ts";
 
 interface Session {
   readonly server: McpServer;
@@ -11,6 +12,8 @@ interface Session {
   readonly callerId: string;
   /** Ids of requests that came in a batch: their answers share a stream. */
   readonly batched: Set<string | number>;
+  /** Null: the SDK answers every request. */
+  readonly calls: SessionCalls | null;
   usedMs: SteadyMs;
   streams: number;
 }
@@ -21,6 +24,8 @@ export interface SessionOptions {
   /** A session without an open stream ends when it was not used for this time. */
   readonly idleMs: number;
   readonly maxBodyBytes: number;
+  /** Absent: the SDK answers every request. */
+  readonly plainCalls?: SessionCallsOptions | undefined;
 }
 
 /** Limited because a session keeps the client information of its `initialize` request in memory. */
@@ -53,7 +58,9 @@ export class HttpSessions {
       sessionIdGenerator: () => crypto.randomUUID(),
       maxRequestBodySize: this.options.maxBodyBytes,
       onsessioninitialized: (id) => {
-        this.sessions.set(id, { server, transport, callerId, batched: new Set(), usedMs: nowMs, streams: 0 });
+        const { plainCalls } = this.options;
+        const calls = plainCalls ? new SessionCalls(plainCalls) : null;
+        this.sessions.set(id, { server, transport, callerId, batched: new Set(), calls, usedMs: nowMs, streams: 0 });
         this.dropOldest(callerId);
       },
       onsessionclosed: (id) => void this.sessions.delete(id),
@@ -79,10 +86,15 @@ export class HttpSessions {
     this.sessions.set(id, session);
     const wrong = invalidParams(parsedBody);
     if (wrong !== null) return Response.json(wrong);
+    const plain = session.calls?.answer(id, request, parsedBody) ?? null;
+    if (plain !== null) return plain;
     addBatchedIds(session, batchedIds(parsedBody));
     const response = await session.transport.handleRequest(request, parsedBody === undefined ? {} : { parsedBody });
     // The SDK stops working on a cancelled request but would keep its stream open until the session ends.
-    for (const id of cancelledIds(parsedBody)) if (!session.batched.has(id)) session.transport.closeSSEStream(id);
+    for (const id of cancelledIds(parsedBody)) {
+      session.calls?.cancel(id);
+      if (!session.batched.has(id)) session.transport.closeSSEStream(id);
+    }
     if (request.method === "DELETE" && response.ok) await this.drop(id, session);
     return response;
   }
@@ -126,6 +138,7 @@ export class HttpSessions {
 
   private async drop(id: string, session: Session): Promise<void> {
     this.sessions.delete(id);
+    session.calls?.close();
     await session.server.close().catch(() => undefined);
   }
 }

@@ -5,6 +5,7 @@
 
 import { createMcpHandler, type McpHttpHandler, type McpServer } from "@modelcontextprotocol/server";
 import { toAppError } from "../../../errors.ts";
+import type { Clock } from "../../../lib/clock.ts";
 import type { Logger } from "../../../lib/logger.ts";
 import { AppHost, type AppHostOptions } from "../../app-host.ts";
 import { CountedWatches } from "../../counted-watches.ts";
@@ -21,6 +22,8 @@ export interface TenantHostOptions extends AppHostOptions {
   readonly maxSubscriptions: number;
   readonly maxSessions: number;
   readonly sessionIdleMs: number;
+  /** For plain calls in sessions. Null: the SDK answers every request. */
+  readonly plainClock: Clock | null;
   readonly maxBodyBytes: number;
   readonly hiddenPath: string;
   readonly hidesSettings: boolean;
@@ -66,6 +69,7 @@ export class TenantHost extends AppHost {
       maxSessions: options.maxSessions,
       idleMs: options.sessionIdleMs,
       maxBodyBytes: options.maxBodyBytes,
+      plainCalls: options.plainClock ? { tenant: perSession, clock: options.plainClock } : undefined,
     });
     this.toolListeners.add(() => {
       this.handler.notify.toolsChanged();
