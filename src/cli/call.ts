@@ -24,6 +24,8 @@ import type { Tenant } from "../mcp/tenant.ts";
 import { type CallLimits, withLimits } from "../queries/source/context.ts";
 import type { ToolDefinition } from "../tools/definition/define-tool.ts";
 import { asksDocsHost, offeredTools } from "../tools/index.ts";
+import type { ViewCall } from "../views/calls.ts";
+import type { AnsweredCall } from "../views/page.ts";
 import { findTool } from "./arguments/find-tool.ts";
 import type { CommandContext } from "./command.ts";
 import { writeProblem } from "./doctor/files.ts";
@@ -41,6 +43,7 @@ export async function runCall(ctx: CommandContext): Promise<number> {
   const { invocation, out, logger, signal } = ctx;
   const [name = ""] = invocation.words;
   const tool = findTool(name);
+  const page = await pageOf(ctx, tool);
   const settings = settingsFromFiles(invocation.settings, systemClock);
   const denied = denial(tool, settings.current());
   if (denied) throw denied;
@@ -68,15 +71,13 @@ export async function runCall(ctx: CommandContext): Promise<number> {
       result = await callTool(tenant, tool, args, { ...handle, confirmation });
     }
   }
-  const { html } = invocation.values;
-  if (html !== undefined) {
-    const { writePage } = await import("./terminal/page-file.ts");
-    await writePage(html, {
-      tool: tool.name,
-      args: objectOf(invocation.values.args),
-      structured: result.structuredContent,
+  if (page !== null && !result.isError) {
+    const args = objectOf(invocation.values.args);
+    await page.write({ tool: tool.name, args, structured: result.structuredContent }, async (call) => {
+      const { structuredContent } = await callTool(tenant, findTool(call.tool), call.args, handle);
+      return structuredContent;
     });
-    out.note(sentence`The page is in ${asPlace(html)}.`);
+    out.note(sentence`The page is in ${asPlace(page.file)}.`);
   }
   if (isJson) out.json(result.structuredContent);
   else out.lines(textOf(result));
@@ -158,6 +159,17 @@ function restricted(app: App, tool: ToolDefinition, note: (text: Sentence) => vo
 
 function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : url;
+}
+
+/** Null without `--html`. */
+async function pageOf({ invocation }: CommandContext, tool: ToolDefinition) {
+  const { html: file } = invocation.values;
+  if (file === undefined) return null;
+  const { viewFor, writePage } = await import("./terminal/page-file.ts");
+  const view = viewFor(tool.name);
+  const write = (first: AnsweredCall, answer: (call: ViewCall) => Promise<AnsweredCall["structured"]>) =>
+    writePage(file, view, first, answer);
+  return { file, write };
 }
 
 /** The arguments as the page names them; the call has already refused what is no object. */

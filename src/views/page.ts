@@ -3,32 +3,12 @@
  * file (`call --html`), an MCP App (`ui://prefect/…`) and the answer of `web`; the difference is where it gets its answers from.
  */
 import { bundleOfViews } from "./build-page.ts" with { type: "macro" };
+import type { View, ViewCall } from "./calls.ts";
 
 const SCRIPT_GZIP: string = bundleOfViews();
 
-export const VIEWS = ["dashboard", "run", "diagnosis", "events", "reliability", "forecast", "incidents"] as const;
-export type View = (typeof VIEWS)[number];
-
-/** The tool whose answer each view draws first. */
-const TOOLS: Readonly<Record<View, string>> = {
-  dashboard: "get_dashboard",
-  run: "get_timeline",
-  diagnosis: "diagnose",
-  events: "read_events",
-  reliability: "get_reliability",
-  forecast: "forecast",
-  incidents: "get_incidents",
-};
-
-/** Null for a tool whose answers have no view. */
-export function viewOfTool(tool: string): View | null {
-  return VIEWS.find((view) => TOOLS[view] === tool) ?? null;
-}
-
 /** One answered call. */
-export interface AnsweredCall {
-  readonly tool: string;
-  readonly args: Readonly<Record<string, unknown>>;
+export interface AnsweredCall extends ViewCall {
   readonly structured: Readonly<Record<string, unknown>>;
 }
 

@@ -41,10 +41,10 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
   lib: { "": [] },
   views: {
     "": [],
-    app: ["app/connection", "app/pages", "app/parts"],
-    "app/connection": [],
-    "app/pages": ["app/connection", "app/parts"],
-    "app/parts": ["app/connection"],
+    app: ["", "app/connection", "app/pages", "app/parts"],
+    "app/connection": [""],
+    "app/pages": ["", "app/connection", "app/parts"],
+    "app/parts": ["", "app/connection"],
   },
   model: {
     "": [],

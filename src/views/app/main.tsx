@@ -1,7 +1,7 @@
 /** Starts the page: finds out where its answers come from and what to draw first. */
 import { render } from "preact";
+import { FIRST_TOOL, VIEWS } from "../calls.ts";
 import { fileConnection, type HeldCall } from "./connection/file.ts";
-import { PAGES } from "./pages/index.ts";
 import { isObject, listAt, objectAt, textAt } from "./parts/read.ts";
 import { Shell } from "./shell.tsx";
 import style from "./style.css" with { type: "text" };
@@ -18,7 +18,7 @@ if (root && isObject(content)) {
     args: objectAt(call, "args"),
     structured: objectAt(call, "structured"),
   }));
-  const view = textAt(content, "view") ?? "dashboard";
-  const first = { view, args: calls.find(({ tool }) => tool === PAGES[view]?.tool)?.args ?? {} };
+  const view = VIEWS.find((one) => one === content.view) ?? "dashboard";
+  const first = { view, args: calls.find(({ tool }) => tool === FIRST_TOOL[view])?.args ?? {} };
   render(<Shell connection={fileConnection(calls)} first={first} views={[view]} onPlace={() => undefined} />, root);
 }

@@ -1,10 +1,11 @@
 /** Navigation between pages, and the page that is open. */
 import { useEffect, useState } from "preact/hooks";
+import type { View } from "../calls.ts";
 import type { Args, Connection } from "./connection/connection.ts";
 import { PAGES } from "./pages/index.ts";
 
 export interface Place {
-  readonly view: string;
+  readonly view: View;
   readonly args: Args;
 }
 
@@ -12,7 +13,7 @@ interface ShellProps {
   readonly connection: Connection;
   readonly first: Place;
   /** Pages that this connection can open. A file holds only the calls that were made for it. */
-  readonly views: readonly string[];
+  readonly views: readonly View[];
   /** Called when another page is opened: the browser keeps it in the address. */
   onPlace(place: Place): void;
 }
@@ -21,15 +22,13 @@ export function Shell({ connection, first, views, onPlace }: ShellProps) {
   const [place, setPlace] = useState(first);
   const [nowMs, setNowMs] = useState(Date.now());
   useEffect(() => connection.onChange(() => setNowMs(Date.now())), [connection]);
-  const open = (view: string, args: Args) => {
+  const open = (view: View, args: Args) => {
     const next = { view, args };
     setPlace(next);
     setNowMs(Date.now());
     onPlace(next);
   };
-  const page = PAGES[place.view];
-  if (!page) return <p role="alert">There is no view “{place.view}”.</p>;
-  const Page = page.component;
+  const Page = PAGES[place.view].component;
   return (
     <>
       {views.length > 1 && (
@@ -41,7 +40,7 @@ export function Shell({ connection, first, views, onPlace }: ShellProps) {
               aria-current={view === place.view ? "page" : undefined}
               onClick={() => open(view, {})}
             >
-              {PAGES[view]?.title}
+              {PAGES[view].title}
             </button>
           ))}
         </nav>

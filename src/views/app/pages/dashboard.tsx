@@ -1,5 +1,8 @@
+import { ENDED, endedCall } from "../../calls.ts";
 import type { Structured } from "../connection/connection.ts";
-import { Loading, useAnswer } from "../parts/load.tsx";
+import { Bars } from "../parts/bars.tsx";
+import { coveredBuckets } from "../parts/buckets.ts";
+import { Loading, useAnswer, useCall } from "../parts/load.tsx";
 import { listAt, numberAt, objectAt, textAt } from "../parts/read.ts";
 import { SourceLine } from "../parts/source-line.tsx";
 import { StateName, stateGroup } from "../parts/state-name.tsx";
@@ -20,7 +23,7 @@ const STATES = [
   "completed",
 ];
 
-export function DashboardPage({ connection, args, nowMs, open }: PageProps) {
+export function DashboardView({ connection, args, nowMs, open }: PageProps) {
   const loaded = useAnswer(connection, "get_dashboard", args);
   return (
     <Loading loaded={loaded}>
@@ -28,6 +31,7 @@ export function DashboardPage({ connection, args, nowMs, open }: PageProps) {
         <>
           <h1>Workspace</h1>
           <Runs answer={answer} />
+          <Hours connection={connection} args={args} />
           <Problems answer={answer} open={open} />
           <Slots answer={answer} />
           <Pools answer={answer} />
@@ -76,6 +80,18 @@ function Runs({ answer }: { answer: Structured }) {
       <p class="quiet">{before === null ? "The window before is not known." : `${before} in the window before.`}</p>
     </section>
   );
+}
+
+/** Ended runs by hour. A state whose answer is not there yet leaves the bars undrawn, because a bar without it would be too low. */
+function Hours({ connection, args }: Pick<PageProps, "connection" | "args">) {
+  const loaded = ENDED.map((state) => ({ state, answer: useCall(connection, endedCall(state, args)) }));
+  const series = loaded.flatMap(({ state, answer }) =>
+    answer !== null && "answer" in answer
+      ? [{ name: state.toLowerCase(), group: stateGroup(state), answer: answer.answer }]
+      : [],
+  );
+  if (series.length < loaded.length) return null;
+  return <Bars label="Runs that ended, by hour" buckets={coveredBuckets(series)} />;
 }
 
 function Problems({ answer, open }: { answer: Structured; open: PageProps["open"] }) {

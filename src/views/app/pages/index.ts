@@ -1,15 +1,23 @@
 import type { ComponentType } from "preact";
-import { DashboardPage } from "./dashboard.tsx";
+import type { View } from "../../calls.ts";
+import { DashboardView } from "./dashboard.tsx";
+import { DiagnosisView } from "./diagnosis.tsx";
+import { EventsView } from "./events.tsx";
+import { IncidentsView } from "./incidents.tsx";
 import type { PageProps } from "./page.ts";
+import { ReliabilityView } from "./reliability.tsx";
+import { RunView } from "./run.tsx";
 
 export interface PageDefinition {
   readonly title: string;
-  /** The tool whose arguments the page takes. */
-  readonly tool: string;
   readonly component: ComponentType<PageProps>;
 }
 
-/** By the names in `../page.ts` (`VIEWS`). */
-export const PAGES: Readonly<Record<string, PageDefinition>> = {
-  dashboard: { title: "Dashboard", tool: "get_dashboard", component: DashboardPage },
+export const PAGES: Readonly<Record<View, PageDefinition>> = {
+  dashboard: { title: "Dashboard", component: DashboardView },
+  diagnosis: { title: "Diagnosis", component: DiagnosisView },
+  run: { title: "Run", component: RunView },
+  events: { title: "Events", component: EventsView },
+  incidents: { title: "Incidents", component: IncidentsView },
+  reliability: { title: "Reliability", component: ReliabilityView },
 };

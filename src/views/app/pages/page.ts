@@ -1,4 +1,5 @@
 /** What every page gets. */
+import type { View } from "../../calls.ts";
 import type { Args, Connection } from "../connection/connection.ts";
 
 export interface PageProps {
@@ -8,5 +9,5 @@ export interface PageProps {
   /** When the page was drawn; ages count from it. */
   readonly nowMs: number;
   /** Goes to another page. */
-  open(view: string, args: Args): void;
+  open(view: View, args: Args): void;
 }

@@ -1,6 +1,7 @@
 /** The answer of one call, drawn again when the record changes; waiting, error and empty states are drawn too. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import type { ViewCall } from "../../calls.ts";
 import { type Args, CallError, type Connection, type Structured } from "../connection/connection.ts";
 
 type Loaded = { readonly answer: Structured } | { readonly error: CallError } | null;
@@ -27,6 +28,10 @@ export function useAnswer(connection: Connection, tool: string, args: Args): Loa
     };
   }, [connection, question]);
   return loaded;
+}
+
+export function useCall(connection: Connection, { tool, args }: ViewCall): Loaded {
+  return useAnswer(connection, tool, args);
 }
 
 export function Loading({ loaded, children }: { loaded: Loaded; children: (answer: Structured) => ComponentChildren }) {

@@ -1,0 +1,111 @@
+import type { Structured } from "../connection/connection.ts";
+import { FieldList } from "../parts/field-list.tsx";
+import { Loading, useAnswer } from "../parts/load.tsx";
+import { isObject, listAt, numberAt, objectAt, textAt } from "../parts/read.ts";
+import { SourceLine } from "../parts/source-line.tsx";
+import { ageWords, localTime } from "../parts/time.ts";
+import type { PageProps } from "./page.ts";
+
+const VERDICTS: Readonly<Record<string, string>> = {
+  problem: "Something is wrong",
+  nothing_wrong: "Nothing wrong was found",
+  unknown: "This cannot be judged from what is known",
+};
+
+export function DiagnosisView({ connection, args, nowMs, open }: PageProps) {
+  const loaded = useAnswer(connection, "diagnose", args);
+  return (
+    <Loading loaded={loaded}>
+      {(answer) => {
+        const verdict = textAt(answer, "verdict") ?? "";
+        const window = objectAt(answer, "window");
+        const subject = objectAt(answer, "subject");
+        const ruledOut = Array.isArray(answer.ruled_out) ? answer.ruled_out : [];
+        return (
+          <>
+            <h1>
+              {VERDICTS[verdict] ?? verdict}: {textAt(subject, "name") ?? textAt(subject, "kind")}
+            </h1>
+            <p>{textAt(answer, "state")}</p>
+            {textAt(window, "from") && (
+              <p class="quiet">
+                Judged from {localTime(textAt(window, "from") ?? "")} to {localTime(textAt(window, "to") ?? "")}.
+              </p>
+            )}
+            <ol class="causes">
+              {listAt(answer, "causes").map((cause, index) => (
+                <li key={index}>
+                  <Cause cause={cause} nowMs={nowMs} open={open} />
+                </li>
+              ))}
+            </ol>
+            {numberAt(answer, "more_causes") !== null && (
+              <p class="quiet">{numberAt(answer, "more_causes")} more causes are not shown.</p>
+            )}
+            {ruledOut.length > 0 && (
+              <details>
+                <summary>What was looked at and is all right ({ruledOut.length})</summary>
+                <FieldList value={ruledOut} />
+              </details>
+            )}
+            <SourceLine answer={answer} nowMs={nowMs} />
+          </>
+        );
+      }}
+    </Loading>
+  );
+}
+
+function Cause({ cause, nowMs, open }: { cause: Structured; nowMs: number; open: PageProps["open"] }) {
+  const run = listAt(objectAt(cause, "evidence"), "runs")[0];
+  const fix = textAt(cause, "fix");
+  return (
+    <article class={textAt(cause, "severity") === "problem" ? "problem" : "remark"}>
+      <h2>
+        <span class="code">{textAt(cause, "code")}</span> {textAt(cause, "summary")}
+      </h2>
+      <Chain links={listAt(cause, "because")} nowMs={nowMs} />
+      {fix && (
+        <p>
+          <b>To mend it:</b> {fix}
+        </p>
+      )}
+      {textAt(run, "id") && (
+        <button type="button" onClick={() => open("run", { flow_run: textAt(run, "id") })}>
+          Show {textAt(run, "name") ?? "the run"}
+        </button>
+      )}
+      {isObject(cause.evidence) && (
+        <details>
+          <summary>Evidence</summary>
+          <FieldList value={cause.evidence} />
+        </details>
+      )}
+    </article>
+  );
+}
+
+/** From what was asked about down to what a person can act on. */
+function Chain({ links, nowMs }: { links: readonly Structured[]; nowMs: number }) {
+  if (links.length === 0) return null;
+  return (
+    <ol class="chain" aria-label="Chain of causes">
+      {links.map((link, index) => {
+        const since = textAt(link, "since");
+        return (
+          <li key={index}>
+            <span class="code">{textAt(link, "kind")?.replaceAll("_", " ")}</span>{" "}
+            <b>{textAt(link, "name") ?? textAt(link, "id")}</b> {textAt(link, "state")}
+            {since && (
+              <span class="quiet">
+                {" "}
+                since {localTime(since)} ({ageWords(since, nowMs)})
+              </span>
+            )}
+            {textAt(link, "why") && <div>{textAt(link, "why")}</div>}
+          </li>
+        );
+      })}
+    </ol>
+  );
+}

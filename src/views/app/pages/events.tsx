@@ -1,0 +1,122 @@
+import { useState } from "preact/hooks";
+import { countCall } from "../../calls.ts";
+import type { Args, Structured } from "../connection/connection.ts";
+import { Bars } from "../parts/bars.tsx";
+import { coveredBuckets } from "../parts/buckets.ts";
+import { FieldList } from "../parts/field-list.tsx";
+import { Loading, useAnswer, useCall } from "../parts/load.tsx";
+import { listAt, textAt } from "../parts/read.ts";
+import { SourceLine } from "../parts/source-line.tsx";
+import { localTime } from "../parts/time.ts";
+import type { PageProps } from "./page.ts";
+
+export function EventsView({ connection, args, nowMs, open }: PageProps) {
+  const [cursors, setCursors] = useState<readonly string[]>([]);
+  const [chosen, setChosen] = useState<string | null>(null);
+  const cursor = cursors.at(-1);
+  const asked: Args = cursor === undefined ? args : { ...args, cursor };
+  const loaded = useAnswer(connection, "read_events", asked);
+  const counted = useCall(connection, countCall(args));
+  return (
+    <>
+      <h1>Events</h1>
+      <Filter args={args} open={open} />
+      <Loading loaded={counted}>
+        {(answer) => (
+          <Bars label="Events by time" buckets={coveredBuckets([{ name: "events", group: "busy", answer }])} />
+        )}
+      </Loading>
+      <Loading loaded={loaded}>
+        {(answer) => (
+          <>
+            <Rows answer={answer} chosen={chosen} choose={(id) => setChosen(id === chosen ? null : id)} />
+            {chosen && connection.kind !== "file" && <Whole connection={connection} id={chosen} />}
+            <p>
+              {cursors.length > 0 && (
+                <button type="button" onClick={() => setCursors(cursors.slice(0, -1))}>
+                  Newer
+                </button>
+              )}{" "}
+              {typeof answer.next_cursor === "string" && connection.kind !== "file" && (
+                <button type="button" onClick={() => setCursors([...cursors, String(answer.next_cursor)])}>
+                  Older
+                </button>
+              )}
+              {typeof answer.next_cursor === "string" && connection.kind === "file" && (
+                <span class="quiet">Older events exist than this file holds.</span>
+              )}
+            </p>
+            <SourceLine answer={answer} nowMs={nowMs} />
+          </>
+        )}
+      </Loading>
+    </>
+  );
+}
+
+/** One chip for each argument; a chip takes it away. */
+function Filter({ args, open }: { args: Args; open: PageProps["open"] }) {
+  const [prefix, setPrefix] = useState(typeof args.event_type_prefix === "string" ? args.event_type_prefix : "");
+  return (
+    <form
+      class="filter"
+      onSubmit={(event) => {
+        event.preventDefault();
+        const { event_type_prefix: _, ...others } = args;
+        open("events", prefix === "" ? others : { ...others, event_type_prefix: prefix });
+      }}
+    >
+      <label>
+        Name begins with{" "}
+        <input
+          value={prefix}
+          onInput={(event) => setPrefix(event.currentTarget.value)}
+          placeholder="prefect.flow-run."
+        />
+      </label>
+      <button type="submit">Filter</button>
+      {Object.entries(args).map(([key, value]) => (
+        <button
+          key={key}
+          type="button"
+          onClick={() => open("events", Object.fromEntries(Object.entries(args).filter(([other]) => other !== key)))}
+          aria-label={`Remove the filter ${key}`}
+        >
+          {key.replaceAll("_", " ")}: {typeof value === "string" ? value : JSON.stringify(value)} ×
+        </button>
+      ))}
+    </form>
+  );
+}
+
+function Rows({ answer, chosen, choose }: { answer: Structured; chosen: string | null; choose(id: string): void }) {
+  const events = listAt(answer, "events");
+  if (events.length === 0) return <p>No event in the covered window.</p>;
+  return (
+    <ul class="rows">
+      {events.map((event) => {
+        const id = textAt(event, "id") ?? "";
+        return (
+          <li key={id}>
+            <button type="button" class="row" aria-expanded={id === chosen} onClick={() => choose(id)}>
+              <time dateTime={textAt(event, "occurred") ?? ""}>{localTime(textAt(event, "occurred") ?? "")}</time>{" "}
+              <b>{textAt(event, "event")}</b> {textAt(event, "resource_name") ?? textAt(event, "resource_id")}{" "}
+              <span class="quiet">{textAt(event, "deployment") ?? textAt(event, "flow")}</span>
+            </button>
+            {id === chosen && <FieldList value={event} />}
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+/** All fields of one event, with its payload. */
+function Whole({ connection, id }: { connection: PageProps["connection"]; id: string }) {
+  const loaded = useAnswer(connection, "read_events", { filter: { id: { id: [id] } }, detail: "full" });
+  return (
+    <section aria-label="The whole event">
+      <Loading loaded={loaded}>{(answer) => <FieldList value={listAt(answer, "events")[0]} />}</Loading>
+    </section>
+  );
+}

@@ -1,0 +1,49 @@
+/** Buckets of `aggregate_events` by time, of several answers over the same window. */
+import type { Structured } from "../connection/connection.ts";
+import type { Bucket } from "./bars.tsx";
+import { listAt, numberAt, objectAt, textAt } from "./read.ts";
+
+export interface Series {
+  readonly name: string;
+  readonly group: string;
+  readonly answer: Structured;
+}
+
+/** A bucket that lies in a gap of any answer, or outside of what it covers, has no counts. */
+export function coveredBuckets(series: readonly Series[]): Bucket[] {
+  const starts = [
+    ...new Set(series.flatMap(({ answer }) => listAt(answer, "groups").map((one) => textAt(one, "start") ?? ""))),
+  ];
+  const counts = series.map(
+    ({ answer }) =>
+      new Map(listAt(answer, "groups").map((one) => [textAt(one, "start") ?? "", numberAt(one, "count") ?? 0])),
+  );
+  return starts
+    .filter((start) => start !== "")
+    .sort()
+    .map((start) => ({
+      start,
+      parts: series.every(({ answer }) => isCovered(answer, start))
+        ? series.map(({ name, group }, index) => ({ name, group, count: counts[index]?.get(start) ?? 0 }))
+        : null,
+    }));
+}
+
+function isCovered(answer: Structured, start: string): boolean {
+  const coverage = objectAt(answer, "coverage");
+  const window = objectAt(answer, "window");
+  const fromMs = timeOf(start);
+  const untilMs = fromMs + (numberAt(answer, "interval_seconds") ?? 0) * 1000;
+  const overlaps = (from: string | null, to: string | null) =>
+    from !== null && to !== null && timeOf(from) < untilMs && timeOf(to) > fromMs;
+  if (listAt(coverage, "gaps").some((gap) => overlaps(textAt(gap, "from"), textAt(gap, "to")))) return false;
+  if (coverage.complete === true) return true;
+  // The first and the last bucket of the window reach beyond it.
+  const from = Math.max(fromMs, timeOf(textAt(window, "from") ?? start));
+  const to = Math.min(untilMs, timeOf(textAt(window, "to") ?? start) || untilMs);
+  return timeOf(textAt(coverage, "from") ?? "") <= from && timeOf(textAt(coverage, "to") ?? "") >= to;
+}
+
+function timeOf(iso: string): number {
+  return new Date(iso).getTime();
+}
