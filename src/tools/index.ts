@@ -27,6 +27,7 @@ import { getArtifactsTool } from "./objects/get-artifacts.ts";
 import { getAutomationsTool } from "./objects/get-automations.ts";
 import { getDeploymentsTool } from "./objects/get-deployments.ts";
 import { getFlowsTool } from "./objects/get-flows.ts";
+import { getLineageTool } from "./objects/get-lineage.ts";
 import { getObjectSchemaTool } from "./objects/get-object-schema.ts";
 import { getWorkPoolsTool } from "./objects/get-work-pools.ts";
 import { compareRunsTool } from "./runs/compare-runs.ts";
@@ -71,6 +72,7 @@ export const allTools: readonly ToolDefinition[] = [
   forecastTool,
   reviewRateLimitsTool,
   getArtifactsTool,
+  getLineageTool,
   docsSearchPrefectTool,
   docsGetReleaseNotesTool,
 ];
@@ -90,7 +92,7 @@ const DOCS: ReadonlySet<string> = new Set(["docs_search_prefect", "docs_get_rele
 export const asksDocsHost = (tool: Pick<ToolDefinition, "name">): boolean => DOCS.has(tool.name);
 
 /** Tools that are in no preset but `all`, by name. */
-const ONLY_IN_ALL: ReadonlySet<string> = new Set(["get_artifacts", ...DOCS]);
+const ONLY_IN_ALL: ReadonlySet<string> = new Set(["get_artifacts", "get_lineage", ...DOCS]);
 
 const CORE: ReadonlySet<string> = new Set([
   "get_dashboard",

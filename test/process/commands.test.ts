@@ -213,6 +213,7 @@ test("tools lists all tools; an unknown command is refused", async () => {
   expect(notOffered).toEqual([
     ["review_rate_limits", "for Prefect Cloud only"],
     ["get_artifacts", "needs --tools all or its name in PREFECT_MCP_TOOLS_ALLOW"],
+    ["get_lineage", "needs --tools all or its name in PREFECT_MCP_TOOLS_ALLOW"],
     ["docs_search_prefect", "needs PREFECT_MCP_DOCS=on or --tools all"],
     ["docs_get_release_notes", "needs PREFECT_MCP_DOCS=on or --tools all"],
   ]);

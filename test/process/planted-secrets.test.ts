@@ -276,6 +276,7 @@ test("are in no file, no answer and no line of the log", async () => {
     ["read_events", { ...since, detail: "full", limit: 500 }],
     ["get_automations", { detail: "full" }],
     ["get_artifacts", { detail: "full" }],
+    ["get_lineage", {}],
     ["search", { query: "order" }],
     ["search", { query: "redacted" }],
     ["get_timeline", { flow_run: flowRun }],

@@ -67,6 +67,8 @@ const FURTHER: Readonly<Record<string, readonly object[]>> = {
   get_deployments: [{ deployment: "nightly", detail: "full" }],
   get_work_pools: [{ work_pool: "etl-pool", detail: "full" }],
   get_artifacts: [{ flow_run: "wandering-guan" }, { filter: {}, detail: "full" }],
+  get_lineage: [{ asset: "s3://lake/raw" }, { direction: "upstream", depth: 1 }],
+  get_incidents: [{ state: ["new"] }, { deployment: "nightly" }],
   get_object_schema: [{ object_type: "automation" }],
   read_events: [{ filter: { text: { query: "failed" } } }, { event_type_prefix: "prefect.", order: "asc" }],
   search: [{ query: "wandering" }, { query: "rows", kinds: ["log"] }],

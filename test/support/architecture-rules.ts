@@ -102,6 +102,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     reliability: ["names", "source"],
     workspace: ["limits", "runs", "source"],
     past: ["source"],
+    lineage: ["events", "source"],
     incidents: ["diagnosis/facts", "names", "source"],
     diagnosis: [
       "diagnosis/chain",
