@@ -66,14 +66,12 @@ export async function getForecast(ctx: QueryContext, question: ForecastQuestion)
       .filter(({ deploymentId }) => isInScope(deploymentId))
       .map((one) => ({ ...one, name: names.get(one.deploymentId) ?? one.deploymentId })),
     assumptions: assumptionsOf(outcomes, due, typicalUs),
-    freshness: due.isCut ? asIncomplete(freshness, cutNote(due, runs)) : freshness,
+    freshness: due.knownUntilUs === null ? freshness : asIncomplete(freshness, cutNote(due, due.knownUntilUs)),
   };
 }
 
-function cutNote({ runs }: Due, forecast: readonly ForecastedRun[]): Sentence {
-  const last = forecast.at(-1)?.expectedUs;
-  const until = last === undefined ? "" : sentence`, the last of them due at ${formatIsoSeconds(last)}`;
-  return sentence`More runs are due than are looked at: ${counted(runs.length, "run")}${until}. Ask for fewer hours.`;
+function cutNote({ runs }: Due, untilUs: ServerUs): Sentence {
+  return sentence`More runs are due than are looked at: ${counted(runs.length, "run")}, up to ${formatIsoSeconds(untilUs)}. Ask for fewer hours.`;
 }
 
 interface Known {

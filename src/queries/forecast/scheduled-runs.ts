@@ -1,6 +1,6 @@
 /** The runs of the next hours: those that Prefect has made already, and those that the schedules will make. */
 import type { ServerUs } from "../../lib/time.ts";
-import { addUs, DAY_US } from "../../lib/time.ts";
+import { addUs, DAY_US, earliestUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { describeSchedule } from "../../model/objects/schedule.ts";
 import type { Deployment, DeploymentSchedule } from "../../model/objects.ts";
@@ -37,12 +37,12 @@ export interface Due {
   readonly neverFires: readonly NeverFires[];
   /** Zones of active schedules whose clocks are set within the window. */
   readonly changingZones: readonly string[];
-  /** There are more runs than are looked at. */
-  readonly isCut: boolean;
+  /** Runs that are due later are not all known. Null: all of the window are. */
+  readonly knownUntilUs: ServerUs | null;
 }
 
-/** Runs that one schedule makes in a forecast: of a schedule of seconds, not all. */
-const MAX_PER_SCHEDULE = 1_000;
+/** Times of all schedules together that are computed, in comparison with the runs that are looked at; of one, at least so many. */
+const [SPARE, LEAST_TIMES] = [2, 10];
 /** A schedule without a date for so long has none. 29 February returns within 8 years. */
 const NEVER_US = 9 * 365 * DAY_US;
 
@@ -55,7 +55,9 @@ export async function findDueRuns(facts: ForecastFacts, window: TimeRange, most:
   const made = new Set([...facts.expected, ...facts.running].map((run) => keyOf(run.deploymentId, run.expectedUs)));
   const neverFires: NeverFires[] = [];
   const zones = new Set<string>();
-  let isCut = facts.expected.length >= most;
+  const schedules = facts.deployments.reduce((sum, one) => sum + (one.schedules?.length ?? 0), 0);
+  const mostTimes = Math.max(LEAST_TIMES, Math.ceil((SPARE * most) / Math.max(1, schedules)));
+  let knownUntilUs = facts.expected.length >= most ? (facts.expected.at(-1)?.expectedUs ?? null) : null;
   for (const deployment of facts.deployments) {
     for (const one of deployment.schedules ?? []) {
       const never = async (why: NeverFires["why"]) =>
@@ -69,14 +71,15 @@ export async function findDueRuns(facts: ForecastFacts, window: TimeRange, most:
         await never(reason);
         continue;
       }
-      const times = scheduleTimes(one.schedule, window, MAX_PER_SCHEDULE);
+      const times = scheduleTimes(one.schedule, window, mostTimes);
       if (times === null) await never("not_understood");
       else if (times.length === 0) {
         const ever = scheduleTimes(one.schedule, { fromUs: window.toUs, toUs: addUs(window.toUs, NEVER_US) }, 1);
         if (ever?.length === 0) await never("no_more_dates");
       }
       if (changesClock(one.schedule, window)) zones.add(String(one.schedule.timezone));
-      isCut ||= (times?.length ?? 0) >= MAX_PER_SCHEDULE;
+      const lastUs = times?.length === mostTimes ? times.at(-1) : undefined;
+      if (lastUs !== undefined) knownUntilUs = earliestUs(lastUs, knownUntilUs ?? lastUs);
       for (const expectedUs of times ?? []) {
         const key = keyOf(deployment.id, expectedUs);
         if (made.has(key)) continue;
@@ -86,7 +89,9 @@ export async function findDueRuns(facts: ForecastFacts, window: TimeRange, most:
     }
   }
   runs.sort((a, b) => a.expectedUs - b.expectedUs);
-  return { runs: runs.slice(0, most), neverFires, changingZones: [...zones], isCut: isCut || runs.length > most };
+  const endUs = earliestUs(knownUntilUs ?? window.toUs, runs[most]?.expectedUs ?? window.toUs);
+  const known = runs.slice(0, most).filter(({ expectedUs }) => expectedUs <= endUs);
+  return { runs: known, neverFires, changingZones: [...zones], knownUntilUs: endUs < window.toUs ? endUs : null };
 }
 
 function whyNever(deployment: Deployment, schedule: DeploymentSchedule): NeverFires["why"] | null {

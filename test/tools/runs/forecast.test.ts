@@ -238,6 +238,18 @@ describe("forecast from the record", () => {
     );
   });
 
+  test("looks at so many runs, and says up to when", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness);
+    harness.objects("deployment", [{ ...hourly, schedules: [scheduled(43, { cron: "* * * * *" })] }]);
+    const { structured, text } = await harness.call(forecastTool, { hours: 24 * 31 });
+    expect(structured).toMatchObject({ total: 3_000, coverage: { complete: false } });
+    // The minutes from 10:15 on, of which the run of 10:30 is one.
+    const note = "More runs are due than are looked at: 3,000 runs, up to 2026-08-22T12:15:00Z. Ask for fewer hours.";
+    expect(structured.coverage.notes).toEqual([note]);
+    expect(text).toContain(note);
+  });
+
   test("answers offline with its age", async () => {
     await using harness = await openToolHarness();
     fillRecord(harness);
