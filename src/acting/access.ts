@@ -22,7 +22,7 @@ export function toChangeAccess(acting: Acting): ChangeAccess {
   return acting as unknown as ChangeAccess;
 }
 
-function readAccess({ changes }: Pick<QueryContext, "changes">): Acting | null {
+export function readAccess({ changes }: Pick<QueryContext, "changes">): Acting | null {
   return changes === undefined ? null : (changes as unknown as Acting);
 }
 

@@ -1,5 +1,6 @@
 /** Confirming a change as clients of both protocol eras do, over stdio and over HTTP, with and without a user who can be asked. */
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { Client as ModernClient, StreamableHTTPClientTransport as ModernHttp } from "@modelcontextprotocol/client";
 import { StdioClientTransport as ModernStdio } from "@modelcontextprotocol/client/stdio";
 import { Client as OldClient } from "@modelcontextprotocol/sdk/client/index.js";
@@ -9,7 +10,7 @@ import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { startHttpProduct } from "../mcp/http/http-product.ts";
 import { aDeployment, aFlow, aFlowRun, anId } from "../support/builders.ts";
 import { type FakePrefect, startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
-import { bareEnv, MAIN, runProduct } from "../support/process/product.ts";
+import { bareEnv, MAIN, runProduct, startProduct } from "../support/process/product.ts";
 import { makePlace } from "./program.ts";
 
 const KEYS = ["pnu_first-tenant-key-0123456789", "pnu_other-tenant-key-0123456789"] as const;
@@ -186,6 +187,25 @@ describe.each(ERAS)("a client of revision %s", (_, connect) => {
     expect(done).toMatchObject({ done: 1 });
     expect([writesTo(first), writesTo(other), writesTo(prefect)]).toEqual([[ROUTE], [], []]);
   });
+});
+
+test("a change is made in the workspace that the call names, and confirmed only for it", async () => {
+  const home = place.dir;
+  await Bun.write(
+    join(home, "profiles.toml"),
+    `active = "one"\n[profiles.one]\nPREFECT_API_URL = "${first.url}"\nPREFECT_API_KEY = "${KEYS[0]}"\n[profiles.two]\nPREFECT_API_URL = "${other.url}"\nPREFECT_API_KEY = "${KEYS[1]}"\n`,
+  );
+  const { PREFECT_API_URL: _, ...rest } = env();
+  await using product = await startProduct({ env: { ...rest, PREFECT_PROFILES_PATH: join(home, "profiles.toml") } });
+  const call = (args: object) => product.call("change_flow_run", { ...ARGS, ...args });
+  const { structured: shown } = await call({ workspace: "two" });
+  expect(shown).toMatchObject({ workspace: "two", preview: { instance: other.url, targets: [{ id: RUN }] } });
+  const confirm = shown.preview.confirm;
+  const elsewhere = await call({ confirm });
+  expect(elsewhere.structured.message).toBe("This confirmation was not given by this server for this workspace.");
+  const done = await call({ workspace: "two", confirm });
+  expect(done.structured).toMatchObject({ workspace: "two", done: 1 });
+  expect([writesTo(first), writesTo(other)]).toEqual([[], [ROUTE]]);
 });
 
 test("a caller whose key lacks the right gets one sentence", async () => {

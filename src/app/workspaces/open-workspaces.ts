@@ -1,3 +1,4 @@
+import { createConfirmations } from "../../acting/confirmations.ts";
 import { withFields } from "../../lib/logger.ts";
 import { type App, type AppOptions, openApp } from "../app.ts";
 import { WorkspaceDirectory } from "./workspace-directory.ts";
@@ -8,8 +9,9 @@ export interface WorkspacesOptions extends AppOptions {
 }
 
 /** The active workspace, and what finds the others. Both have to be disposed of. */
-export function openDirectory(options: WorkspacesOptions): { active: App; directory: WorkspaceDirectory } {
-  const { settings, clock, isRestricted = false } = options;
+export function openDirectory(given: WorkspacesOptions): { active: App; directory: WorkspaceDirectory } {
+  const { settings, clock, isRestricted = false } = given;
+  const options = { ...given, confirmations: given.confirmations ?? createConfirmations(clock) };
   const active = openApp(options);
   const directory = new WorkspaceDirectory({
     settings,

@@ -6,6 +6,7 @@ import type { ChangePlan } from "../../acting/plan.ts";
 import { durationText } from "../../lib/duration-text.ts";
 import {
   asName,
+  asPlace,
   counted,
   jsonLine,
   lineOf,
@@ -40,6 +41,7 @@ export function previewAnswer(ctx: QueryContext, called: Called, preview: Previe
     preview: {
       action: called.verb,
       summary: plan.summary,
+      instance: ctx.instance,
       count: plan.steps.length,
       targets: plan.targets,
       requests,
@@ -55,7 +57,7 @@ export function previewAnswer(ctx: QueryContext, called: Called, preview: Previe
   return {
     structured,
     text: answerText([
-      sentence`Preview, nothing was sent. ${plan.summary}`,
+      sentence`Preview, nothing was sent. ${plan.summary} Prefect: ${asPlace(ctx.instance)}`,
       ...notes,
       how,
       fenced([

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { allowedChanges } from "../../acting/allowed-changes.ts";
 import { AppError } from "../../errors.ts";
 import { isJsonObject } from "../../lib/exact-json.ts";
 import {
@@ -18,6 +19,7 @@ import { formatIsoSeconds, type ServerUs } from "../../lib/time.ts";
 import { truncate } from "../../lib/truncate.ts";
 import { visibleText } from "../../lib/visible-text.ts";
 import { KINDS } from "../../model/kinds.ts";
+import type { Permission } from "../../model/verbs.ts";
 import { type Diagnosis, diagnose } from "../../queries/diagnosis/diagnose.ts";
 import type { Finding, Link, NextCall } from "../../queries/diagnosis/findings/types.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
@@ -30,6 +32,7 @@ import { estimateJsonTokens, estimateTokens, MAX_TOKENS } from "../answer/token-
 import { defineTool } from "../definition/define-tool.ts";
 import { offsetOf } from "../definition/list-arguments.ts";
 import { detailArg, limitArg, metaOutput, textArg, windowArgs } from "../definition/shared-schemas.ts";
+import { offeredChanges } from "./offered-changes.ts";
 
 /** Of a brief answer, as text and as structured content. */
 const BRIEF_TOKENS = 1_450;
@@ -84,9 +87,16 @@ export const diagnoseTool = defineTool({
       ...windowArgs(args, ["occurred_after", "occurred_before"], nowUs),
     });
     const { cursor: _, limit: __, detail: ___, ...asked } = args;
-    return answer(found, nowUs, { ...args, asked: questionIn(ctx, asked), share });
+    const allowed = allowedChanges(ctx);
+    const findings = found.findings.map((one) => withChanges(one, allowed));
+    return answer({ ...found, findings }, nowUs, { ...args, asked: questionIn(ctx, asked), share });
   },
 });
+
+function withChanges(finding: Finding, allowed: ReadonlySet<Permission>): Finding {
+  const changes = offeredChanges(finding.fix, allowed);
+  return changes.length === 0 ? finding : { ...finding, next: [...(finding.next ?? []), ...changes] };
+}
 
 interface PageOfCauses {
   readonly limit?: number | undefined;
