@@ -52,6 +52,8 @@ function closeOf(text: string, from: number): number {
   return -1;
 }
 
+/** A shorter string cannot hold a name and its secret. */
+const LEAST_ESCAPED = 12;
 const BACKSLASH = 92;
 const QUOTE = 34;
 
@@ -67,7 +69,7 @@ export function replaceEscaped(text: string, redact: (text: string) => string): 
     const close = closeOf(text, open + 1);
     if (close < 0) break;
     const content = text.slice(open + 1, close);
-    const plain = content.includes("\\") ? unescaped(content) : null;
+    const plain = content.length >= LEAST_ESCAPED && content.includes("\\") ? unescaped(content) : null;
     const clean = plain === null ? plain : redact(plain);
     if (plain !== null && clean !== plain) {
       result += text.slice(done, open) + JSON.stringify(clean);
