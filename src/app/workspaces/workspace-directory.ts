@@ -87,9 +87,7 @@ export class WorkspaceDirectory implements Workspaces, AsyncDisposable {
   }
 
   knownNames(): readonly string[] {
-    const seen = this.owners().flatMap((owner) => this.cloud.recent(owner).workspaces);
-    const all = [...this.known.list(), ...this.namedOnce(seen)];
-    return all.filter((one) => this.isAllowed(one)).map(({ name }) => name);
+    return this.nameable(this.recent()).map(({ name }) => name);
   }
 
   async list(signal: AbortSignal): Promise<WorkspaceListing> {
@@ -124,16 +122,11 @@ export class WorkspaceDirectory implements Workspaces, AsyncDisposable {
     const known = this.chooseKnown(name);
     if (known) return known;
     if (this.options.isRestricted && !this.isNamedInSettings(name)) {
-      throw unknownWorkspace(name, await this.nameable(signal), []);
+      throw unknownWorkspace(name, (await this.all(signal, false)).all, []);
     }
-    const owners = this.owners();
-    const lists = await Promise.all(owners.map((owner) => this.cloud.read(owner, signal, true)));
-    const found = chooseWorkspace(
-      name,
-      lists.flatMap(({ workspaces }) => this.namedOnce(workspaces)),
-    );
+    const { all, failed } = await this.all(signal, true);
+    const found = chooseWorkspace(name, all);
     if (found) return found;
-    const failed = lists.find(({ error }) => error !== null)?.error;
     if (failed && isCloudName(name)) {
       throw new AppError(
         failed.code,
@@ -141,19 +134,19 @@ export class WorkspaceDirectory implements Workspaces, AsyncDisposable {
         failed.ownHint === undefined ? {} : { hint: failed.ownHint },
       );
     }
-    throw unknownWorkspace(
-      name,
-      await this.nameable(signal),
-      owners.map((owner) => owner.name),
-    );
+    const keys = this.owners().map((owner) => owner.name);
+    throw unknownWorkspace(name, all, keys);
   }
 
   /** Without asking Prefect. */
   private chooseKnown(name: string): KnownWorkspace | null {
-    const known = this.known.list();
-    const seen = this.owners().flatMap((owner) => this.cloud.recent(owner).workspaces);
-    const found = chooseWorkspace(name, [...known, ...this.namedOnce(seen)]) ?? this.known.profile(name);
+    const found = chooseWorkspace(name, this.nameable(this.recent())) ?? this.known.profile(name);
     return found !== null && this.isAllowed(found) ? found : null;
+  }
+
+  /** What the keys were seen to see. */
+  private recent(): readonly KnownWorkspace[] {
+    return this.owners().flatMap((owner) => this.cloud.recent(owner).workspaces);
   }
 
   private isAllowed(one: KnownWorkspace): boolean {
@@ -170,31 +163,29 @@ export class WorkspaceDirectory implements Workspaces, AsyncDisposable {
     return this.cloud.ownersAmong(this.known.list());
   }
 
-  /** Without those that a profile names: they would be opened twice. */
-  private namedOnce(seen: readonly KnownWorkspace[]): readonly KnownWorkspace[] {
-    const urls = new Set(this.known.list().map((one) => one.apiUrl));
-    return seen.filter((one) => !urls.has(one.apiUrl));
-  }
-
-  private async nameable(signal: AbortSignal): Promise<readonly KnownWorkspace[]> {
-    return (await this.all(signal, false)).all;
-  }
-
-  private async all(signal: AbortSignal, again: boolean) {
-    const owners = this.owners();
-    const lists = await Promise.all(owners.map((owner) => this.cloud.read(owner, signal, again)));
-    const seen = lists.flatMap(({ workspaces }) => workspaces);
+  /** Those of the settings, with their handles, then the others that keys see. Each workspace once: it must not be opened twice. */
+  private nameable(seen: readonly KnownWorkspace[]): readonly KnownWorkspace[] {
     const handles = new Map(seen.map((one) => [one.apiUrl, one.name]));
     const known = this.known.list().map((one) => {
       const handle = handles.get(one.apiUrl);
       return handle === undefined ? one : { ...one, handle };
     });
+    const urls = new Set(known.map((one) => one.apiUrl));
+    const others = seen.filter(({ apiUrl }) => !urls.has(apiUrl) && urls.add(apiUrl));
+    return [...known, ...others].filter((one) => this.isAllowed(one));
+  }
+
+  /** `failed`: why a list of Prefect Cloud could not be read. */
+  private async all(signal: AbortSignal, again: boolean) {
+    const owners = this.owners();
+    const lists = await Promise.all(owners.map((owner) => this.cloud.read(owner, signal, again)));
     const notes = lists.flatMap(({ error }, index) =>
       error === null
         ? []
         : [sentence`What the key of ${asName(owners[index]?.name ?? "")} sees is not known: ${error.sentence}`],
     );
-    return { all: [...known, ...this.namedOnce(seen)].filter((one) => this.isAllowed(one)), notes };
+    const failed = lists.find(({ error }) => error !== null)?.error ?? null;
+    return { all: this.nameable(lists.flatMap(({ workspaces }) => workspaces)), notes, failed };
   }
 
   private listed(one: KnownWorkspace): ListedWorkspace {
