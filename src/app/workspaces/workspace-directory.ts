@@ -9,10 +9,10 @@ import { AppHost, type HostedApp } from "../../mcp/app-host.ts";
 import type { NamedTenant, Tenant, Workspaces } from "../../mcp/tenant.ts";
 import type { ListedWorkspace, WorkspaceListing } from "../../model/workspaces.ts";
 import { getRecordedRange } from "../../queries/workspace/record-status.ts";
+import { chooseWorkspace, isCloudName, unknownWorkspace } from "../../tools/definition/choose-workspace.ts";
 import { firstRecordFileOf } from "../connection.ts";
 import { createRecordReader } from "../record.ts";
 import type { SettingsSource } from "../settings-source.ts";
-import { chooseWorkspace, isCloudName, unknownWorkspace } from "./choose-workspace.ts";
 import { CloudLists } from "./cloud-lists.ts";
 import { ACTIVE_KEY, type KnownWorkspace, KnownWorkspaces } from "./known-workspaces.ts";
 

@@ -15,6 +15,7 @@ import type { HostedApp } from "../../app-host.ts";
 import { tenantClosed } from "../../guard.ts";
 import type { RequestNeeds } from "../requests/inspect-message.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { CallerWorkspaces } from "./caller-workspaces.ts";
 import { CredentialProofs, type ProofState } from "./credential-proofs.ts";
 import { checkTarget, type LookupHost, type TargetRules } from "./target-rules.ts";
 import type { TenantTarget } from "./tenant-headers.ts";
@@ -154,10 +155,32 @@ export class Tenants {
     }
     const label = this.labelOf(target);
     const open = () => (target === null ? this.options.openOwn() : this.options.openTenant(target, label));
-    const host = new TenantHost({ ...this.options.host, label, callerId, open, hidesSettings: target === null });
+    const workspaces = target === null ? {} : { workspaces: this.workspacesOf(target, callerId, () => host) };
+    const hidesSettings = target === null;
+    const host: TenantHost = new TenantHost({
+      ...this.options.host,
+      label,
+      callerId,
+      open,
+      hidesSettings,
+      ...workspaces,
+    });
     this.hosts.set(key, host);
     this.targets.set(key, target);
     return host;
+  }
+
+  /** A caller's other workspaces are tenants too: its key is checked with each before anything of it is served. */
+  private workspacesOf(target: TenantTarget, callerId: string, host: () => TenantHost): CallerWorkspaces {
+    const { clock, openTenant } = this.options;
+    return new CallerWorkspaces({
+      target,
+      clock,
+      host,
+      admit: (other) => this.admit(other, { readsWorkspace: true, wantsFresh: false }, callerId),
+      known: (other) => this.hosts.get(this.proofs.keyOf(other)) ?? null,
+      open: (other) => openTenant(other, this.labelOf(other)),
+    });
   }
 
   /**

@@ -3,7 +3,7 @@ import { AppError } from "../../errors.ts";
 import { asName, asNames, joined, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { isUuid } from "../../lib/uuid.ts";
 import { cloudIds } from "../../prefect/cloud.ts";
-import { LONGEST_NAME, nearest } from "../../tools/definition/suggestions.ts";
+import { LONGEST_NAME, nearest } from "./suggestions.ts";
 
 /** What a workspace can be named by. */
 export interface NamedWorkspace {
