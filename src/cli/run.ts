@@ -23,7 +23,7 @@ export interface ProcessContext {
 
 const USAGE_ERROR = 2;
 /** Commands that run until they are stopped: an uncaught error is logged and does not end them. */
-const LONG_RUNNING: ReadonlySet<CommandName> = new Set(["serve", "sync", "watch", "demo"]);
+const LONG_RUNNING: ReadonlySet<CommandName> = new Set(["serve", "sync", "watch", "web", "demo"]);
 
 /** Runs one command and resolves to its exit code when everything that it printed is written. */
 export async function runCommandLine(argv: readonly string[], processContext: ProcessContext): Promise<number> {
@@ -89,6 +89,8 @@ async function load(command: CommandName): Promise<Command> {
       return (await import("./sync.ts")).runSync;
     case "watch":
       return (await import("./watch.ts")).runWatch;
+    case "web":
+      return (await import("./web.ts")).runWeb;
     case "status":
       return (await import("./status.ts")).runStatus;
     case "audit":

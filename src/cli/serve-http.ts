@@ -1,5 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { createConfirmations } from "../acting/confirmations.ts";
+import type { SettingsSource } from "../app/settings-source.ts";
 import { createTenantApps } from "../app/tenant-apps.ts";
 import { VERSION } from "../app/version.ts";
 import { openWorkspaces } from "../app/workspaces/open-workspaces.ts";
@@ -20,7 +21,17 @@ const LOOKUP_WITHIN_MS = 2_000;
 
 /** `serve --http`: runs until the signal aborts. Its messages go to stderr. */
 export async function runServeHttp(ctx: CommandContext): Promise<number> {
-  const source = await chosenSettings(ctx);
+  return serveUntilAborted(ctx, await chosenSettings(ctx), (url) =>
+    ctx.out.note(oneLine(`prefect-mcp-bun ${VERSION} serves MCP at ${url}`)),
+  );
+}
+
+/** `listening` is called with the URL of `/mcp`. */
+export async function serveUntilAborted(
+  ctx: CommandContext,
+  source: SettingsSource,
+  listening: (url: string) => void,
+): Promise<number> {
   const base = () => source.current();
   const { http, logLevel, dataDir } = base().settings;
   const logger = redactLogger(createLogger(logLevel, writeStderr), createRedactor({ credentials: http.tokens }));
@@ -51,7 +62,7 @@ export async function runServeHttp(ctx: CommandContext): Promise<number> {
     throw bindError(error, http.host, http.port);
   }
   await using _ = server;
-  ctx.out.note(oneLine(`prefect-mcp-bun ${VERSION} serves MCP at ${server.url}`));
+  listening(server.url);
   await new Promise<void>((resolve) => {
     if (ctx.signal.aborted) resolve();
     ctx.signal.addEventListener("abort", () => resolve(), { once: true });

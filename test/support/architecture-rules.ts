@@ -41,10 +41,11 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
   lib: { "": [] },
   views: {
     "": [],
-    app: ["", "app/connection", "app/pages", "app/parts"],
-    "app/connection": [""],
-    "app/pages": ["", "app/connection", "app/parts"],
-    "app/parts": ["", "app/connection"],
+    app: ["", "app/answers", "app/connection", "app/pages", "app/parts"],
+    "app/answers": [],
+    "app/connection": ["", "app/answers"],
+    "app/pages": ["", "app/answers", "app/connection", "app/parts"],
+    "app/parts": ["", "app/answers", "app/connection"],
   },
   model: {
     "": [],
@@ -354,7 +355,7 @@ const EFFECTS: readonly Effect[] = [
   {
     name: "processes",
     pattern: /\bBun\.spawn(Sync)?\(|node:child_process/,
-    homes: /^(cli\/doctor\/round-trip|views\/build-page)\.ts$/,
+    homes: /^(cli\/(doctor\/round-trip|terminal\/open-in-browser)|views\/build-page)\.ts$/,
   },
 ];
 

@@ -52,6 +52,14 @@ export const COMMAND_SPECS = {
       "A message is tried up to 5 times. The URL has to be public https, or on this machine.",
     ],
   },
+  web: {
+    summary: "the workspace in a browser: dashboard, runs, diagnosis, events",
+    flags: { "no-open": { help: "only print the address" } },
+    details: [
+      "It listens on this machine only (--port, by default a free one), shows what the tools answer, and changes nothing in Prefect.",
+      "The address contains a token that is new each time. The views follow the record while the command runs.",
+    ],
+  },
   status: {
     summary: "what the record holds, how recent it is, and which process syncs it",
     flags: { json: JSON_FLAG },

@@ -54,6 +54,8 @@ export interface HttpServer extends AsyncDisposable {
 }
 
 const PATH = "/mcp";
+/** The page of the views. It holds no data: it asks at `PATH`, as every client does. */
+const PAGE_PATH = "/web";
 const MAX_CALLERS = 10_000;
 const MAX_SUBSCRIPTIONS = 20_000;
 const MAX_SESSIONS = 5_000;
@@ -190,11 +192,12 @@ class McpHttpServer implements HttpServer {
     const { pathname } = new URL(request.url);
     if (pathname === "/healthz") return plain("ok");
     if (pathname === "/readyz") return this.ending.signal.aborted ? plain("ending", 503) : plain("ready");
-    const known = [PATH, "/metrics", METADATA_PATH, `${METADATA_PATH}${PATH}`].includes(pathname);
+    const known = [PATH, PAGE_PATH, "/metrics", METADATA_PATH, `${METADATA_PATH}${PATH}`].includes(pathname);
     if (!known) return refusal({ status: 404, message: sentence`There is nothing at this path; MCP is at ${PATH}.` });
     const wrong = this.guards.host(request.headers) ?? this.guards.origin(request.headers);
     if (wrong !== null) return this.refused("guard", refusal({ status: 403, message: wrong }));
     const cors = this.guards.cors(request.headers);
+    if (pathname === PAGE_PATH) return pageOfViews(request.method);
     if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: { ...cors, ...PREFLIGHT } });
     this.running += 1;
     try {
@@ -286,6 +289,22 @@ class McpHttpServer implements HttpServer {
     this.options.logger.error("internal error", { where: "http", error: message, stack });
     return errorRefusal(new Error("internal"));
   }
+}
+
+/** Loaded when it is first asked for, because it is large. */
+async function pageOfViews(method: string): Promise<Response> {
+  if (method !== "GET" && method !== "HEAD") {
+    return refusal({ status: 405, message: own("Use GET."), headers: { allow: "GET, HEAD" } });
+  }
+  const { pageHtml } = await import("../../views/page.ts");
+  const headers = {
+    "content-type": "text/html; charset=utf-8",
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+  };
+  return new Response(method === "HEAD" ? null : pageHtml({ view: null }, "'self'"), { headers });
 }
 
 function plain(text: string, status = 200): Response {

@@ -1,8 +1,10 @@
 /** Starts the page: finds out where its answers come from and what to draw first. */
 import { render } from "preact";
 import { FIRST_TOOL, VIEWS } from "../calls.ts";
+import { fragmentOf, type Place, placeOf, tokenOf } from "./address.ts";
+import { isObject, listAt, objectAt, textAt } from "./answers/read.ts";
+import { browserConnection } from "./connection/browser.ts";
 import { fileConnection, type HeldCall } from "./connection/file.ts";
-import { isObject, listAt, objectAt, textAt } from "./parts/read.ts";
 import { Shell } from "./shell.tsx";
 import style from "./style.css" with { type: "text" };
 
@@ -13,12 +15,32 @@ document.head.append(sheet);
 const root = document.getElementById("root");
 const content: unknown = JSON.parse(document.getElementById("content")?.textContent ?? "{}");
 if (root && isObject(content)) {
-  const calls: readonly HeldCall[] = listAt(content, "calls").map((call) => ({
+  if (content.calls === null) startInBrowser(root);
+  else startFromFile(root, content);
+}
+
+function startFromFile(target: HTMLElement, given: Readonly<Record<string, unknown>>): void {
+  const calls: readonly HeldCall[] = listAt(given, "calls").map((call) => ({
     tool: textAt(call, "tool") ?? "",
     args: objectAt(call, "args"),
     structured: objectAt(call, "structured"),
   }));
-  const view = VIEWS.find((one) => one === content.view) ?? "dashboard";
+  const view = VIEWS.find((one) => one === given.view) ?? "dashboard";
   const first = { view, args: calls.find(({ tool }) => tool === FIRST_TOOL[view])?.args ?? {} };
-  render(<Shell connection={fileConnection(calls)} first={first} views={[view]} onPlace={() => undefined} />, root);
+  render(<Shell connection={fileConnection(calls)} first={first} views={[view]} onPlace={() => undefined} />, target);
+}
+
+/** The address names the page, so that back, forward and links work. */
+function startInBrowser(target: HTMLElement): void {
+  const token = tokenOf(location.hash);
+  const onMove = (move: (place: Place) => void) => {
+    const moved = () => move(placeOf(location.hash));
+    addEventListener("popstate", moved);
+    return () => removeEventListener("popstate", moved);
+  };
+  const onPlace = (place: Place) => history.pushState(null, "", fragmentOf(place, token));
+  const views = VIEWS.filter((view) => view !== "run");
+  const first = placeOf(location.hash);
+  const connection = browserConnection(token);
+  render(<Shell connection={connection} first={first} views={views} onPlace={onPlace} onMove={onMove} />, target);
 }

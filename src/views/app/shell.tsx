@@ -1,13 +1,9 @@
 /** Navigation between pages, and the page that is open. */
 import { useEffect, useState } from "preact/hooks";
 import type { View } from "../calls.ts";
+import type { Place } from "./address.ts";
 import type { Args, Connection } from "./connection/connection.ts";
 import { PAGES } from "./pages/index.ts";
-
-export interface Place {
-  readonly view: View;
-  readonly args: Args;
-}
 
 interface ShellProps {
   readonly connection: Connection;
@@ -16,12 +12,15 @@ interface ShellProps {
   readonly views: readonly View[];
   /** Called when another page is opened: the browser keeps it in the address. */
   onPlace(place: Place): void;
+  /** Calls back when the browser goes back or forward. Returns what ends it. */
+  readonly onMove?: (move: (place: Place) => void) => () => void;
 }
 
-export function Shell({ connection, first, views, onPlace }: ShellProps) {
+export function Shell({ connection, first, views, onPlace, onMove }: ShellProps) {
   const [place, setPlace] = useState(first);
   const [nowMs, setNowMs] = useState(Date.now());
   useEffect(() => connection.onChange(() => setNowMs(Date.now())), [connection]);
+  useEffect(() => onMove?.((next) => setPlace(next)), [onMove]);
   const open = (view: View, args: Args) => {
     const next = { view, args };
     setPlace(next);

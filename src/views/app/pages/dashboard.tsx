@@ -1,9 +1,9 @@
 import { ENDED, endedCall } from "../../calls.ts";
+import { listAt, numberAt, objectAt, textAt } from "../answers/read.ts";
 import type { Structured } from "../connection/connection.ts";
 import { Bars } from "../parts/bars.tsx";
 import { coveredBuckets } from "../parts/buckets.ts";
 import { Loading, useAnswer, useCall } from "../parts/load.tsx";
-import { listAt, numberAt, objectAt, textAt } from "../parts/read.ts";
 import { SourceLine } from "../parts/source-line.tsx";
 import { StateName, stateGroup } from "../parts/state-name.tsx";
 import { localTime } from "../parts/time.ts";

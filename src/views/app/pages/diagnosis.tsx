@@ -1,7 +1,7 @@
+import { isObject, listAt, numberAt, objectAt, textAt } from "../answers/read.ts";
 import type { Structured } from "../connection/connection.ts";
 import { FieldList } from "../parts/field-list.tsx";
 import { Loading, useAnswer } from "../parts/load.tsx";
-import { isObject, listAt, numberAt, objectAt, textAt } from "../parts/read.ts";
 import { SourceLine } from "../parts/source-line.tsx";
 import { ageWords, localTime } from "../parts/time.ts";
 import type { PageProps } from "./page.ts";

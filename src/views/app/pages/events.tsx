@@ -1,11 +1,11 @@
 import { useState } from "preact/hooks";
 import { countCall } from "../../calls.ts";
+import { listAt, textAt } from "../answers/read.ts";
 import type { Args, Structured } from "../connection/connection.ts";
 import { Bars } from "../parts/bars.tsx";
 import { coveredBuckets } from "../parts/buckets.ts";
 import { FieldList } from "../parts/field-list.tsx";
 import { Loading, useAnswer, useCall } from "../parts/load.tsx";
-import { listAt, textAt } from "../parts/read.ts";
 import { SourceLine } from "../parts/source-line.tsx";
 import { localTime } from "../parts/time.ts";
 import type { PageProps } from "./page.ts";

@@ -1,5 +1,5 @@
+import { listAt, numberAt, textAt } from "../answers/read.ts";
 import { Loading, useAnswer } from "../parts/load.tsx";
-import { listAt, numberAt, textAt } from "../parts/read.ts";
 import { SourceLine } from "../parts/source-line.tsx";
 import { ageWords, localTime } from "../parts/time.ts";
 import type { PageProps } from "./page.ts";

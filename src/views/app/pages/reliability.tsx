@@ -1,6 +1,6 @@
+import { listAt, numberAt, objectAt, textAt } from "../answers/read.ts";
 import type { Structured } from "../connection/connection.ts";
 import { Loading, useAnswer } from "../parts/load.tsx";
-import { listAt, numberAt, objectAt, textAt } from "../parts/read.ts";
 import { SourceLine } from "../parts/source-line.tsx";
 import { durationWords, localTime } from "../parts/time.ts";
 import type { PageProps } from "./page.ts";

@@ -1,7 +1,7 @@
 import { logCall, taskCall } from "../../calls.ts";
+import { listAt, numberAt, objectAt, textAt } from "../answers/read.ts";
 import type { Structured } from "../connection/connection.ts";
 import { Loading, useAnswer, useCall } from "../parts/load.tsx";
-import { listAt, numberAt, objectAt, textAt } from "../parts/read.ts";
 import { SourceLine } from "../parts/source-line.tsx";
 import { StateName, stateGroup } from "../parts/state-name.tsx";
 import { durationWords, localTime } from "../parts/time.ts";

@@ -1,7 +1,8 @@
 /** Buckets of `aggregate_events` by time, of several answers over the same window. */
+
+import { listAt, numberAt, objectAt, textAt } from "../answers/read.ts";
 import type { Structured } from "../connection/connection.ts";
 import type { Bucket } from "./bars.tsx";
-import { listAt, numberAt, objectAt, textAt } from "./read.ts";
 
 export interface Series {
   readonly name: string;

@@ -1,5 +1,5 @@
 /** Any value of an answer as words: lists as lists, objects as names and values. Text stays text. */
-import { isObject } from "./read.ts";
+import { isObject } from "../answers/read.ts";
 
 const MOST_ITEMS = 50;
 

@@ -1,6 +1,7 @@
 /** Where an answer comes from, how old it is, and what it does not cover. The same facts as the first line of the tool's text. */
+
+import { listAt, objectAt, textAt } from "../answers/read.ts";
 import type { Structured } from "../connection/connection.ts";
-import { listAt, objectAt, textAt } from "./read.ts";
 import { ageWords, localTime, ZONE } from "./time.ts";
 
 const SOURCES: Readonly<Record<string, string>> = {

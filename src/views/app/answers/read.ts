@@ -1,5 +1,6 @@
 /** Reading answers without trusting their shape: a field that is missing or of another type is absent, never an error. */
-import type { Structured } from "../connection/connection.ts";
+
+type Structured = Readonly<Record<string, unknown>>;
 
 export function textAt(answer: Structured | undefined, key: string): string | null {
   const value = answer?.[key];
