@@ -47,7 +47,8 @@ function tags(row: JsonObject, { all_, any_, is_null_ }: JsonObject): boolean[] 
   const held = asList(row.tags) ?? [];
   const [all, any] = [asList(all_), asList(any_)];
   return [
-    ...(all === null ? [] : [all.every((tag) => held.includes(tag))]),
+    // Newer servers, and so the record, ignore an empty list.
+    ...(all === null || all.length === 0 ? [] : [all.every((tag) => held.includes(tag))]),
     ...(any === null ? [] : [any.some((tag) => held.includes(tag))]),
     ...(typeof is_null_ === "boolean" ? [(held.length === 0) === is_null_] : []),
   ];
@@ -134,7 +135,8 @@ const asObject = (value: Json | undefined): JsonObject =>
 
 /** The same routes; criteria that the server does not know are evaluated on its rows. */
 export function withUnknownCriteria(postFilter: PostFilter, version: ServerVersion): PostFilter {
-  return async (path, body, options) => {
+  return async (path, given, options) => {
+    const body = withoutUnset(given);
     const unknown = await unknownIn(body, version, options);
     if (unknown.length === 0) return postFilter(path, body, options);
     const key = KEY_BY_ROUTE.get(path);
@@ -142,6 +144,20 @@ export function withUnknownCriteria(postFilter: PostFilter, version: ServerVersi
     if (foreign) throw notSupported(foreign);
     return readMatching((page) => postFilter(path, page, options), path, body, unknown);
   };
+}
+
+/** Without criteria that are null, which restrict nothing and which a server that does not know them refuses nevertheless. */
+function withoutUnset(body: FilterBody): FilterBody {
+  const clean: { [key: string]: Json } = { ...body };
+  for (const { key, field, part } of UNKNOWN) {
+    const filter = asObject(clean[key]);
+    if (!Object.hasOwn(filter, field)) continue;
+    const { [field]: criterion, ...others } = filter;
+    const { [part ?? ""]: value, ...rest } = asObject(criterion);
+    if (criterion === null) clean[key] = others;
+    else if (part !== undefined && value === null) clean[key] = { ...filter, [field]: rest };
+  }
+  return clean;
 }
 
 async function unknownIn(
