@@ -10,6 +10,7 @@ import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { lastLines, processState } from "../process/process-state.ts";
+import { descendantsOf, signalAll } from "../process/process-tree.ts";
 import { addWitness, answerOf, waitUntil } from "../time/wait-until.ts";
 import { createDatabase, realPrefectTarget } from "./target.ts";
 
@@ -146,17 +147,24 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
     const running = server;
     server = null;
     if (running === null) return;
+    // Servers before 3.2 run in a process that the command starts, and that outlives it when it is killed.
+    const below = descendantsOf(running.pid);
     running.kill(signal);
+    if (signal === "SIGKILL") signalAll(below, signal);
     const tooSlow = new AbortController();
     void systemClock.sleep(15_000, tooSlow.signal).then(() => tooSlow.signal.aborted || running.kill("SIGKILL"));
     await running.exited;
     tooSlow.abort();
+    signalAll(below, "SIGKILL");
   }
 
   async function dispose(): Promise<void> {
     removeWitness();
     await leaveWitness(port, witness);
+    // Workers run flows in processes of their own.
+    const below = [...children].flatMap((process) => descendantsOf(process.pid));
     for (const process of children) process.kill("SIGKILL");
+    signalAll(below, "SIGKILL");
     await Promise.all([...children].map((process) => process.exited));
     await stop("SIGKILL");
     await database?.drop();
@@ -266,7 +274,9 @@ export async function startRealPrefect(options: RealPrefectOptions = {}): Promis
     env,
     stop,
     restart: start,
-    pause: (isSuspended) => server?.kill(isSuspended ? "SIGSTOP" : "SIGCONT"),
+    pause(isSuspended) {
+      if (server !== null) signalAll([server.pid, ...descendantsOf(server.pid)], isSuspended ? "SIGSTOP" : "SIGCONT");
+    },
     python,
     settled,
     productEnv: (folder) => ({
