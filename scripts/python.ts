@@ -1,5 +1,5 @@
 /** The virtual environments with a real Prefect: created once in the checkout, ignored by git, reused while the versions match. */
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 /**
@@ -71,12 +71,20 @@ function executable(folder: string): string {
 
 /** Whether the environment has the pinned versions. */
 async function hasVersions(folder: string, pins: readonly string[]): Promise<boolean> {
-  if (!existsSync(executable(folder))) return false;
+  if (!existsSync(executable(folder)) || isMoved(folder)) return false;
   const names = pins.map((pin) => pin.split(/[=<]/)[0] ?? pin);
   const code = `from importlib.metadata import version\nfor name in ${JSON.stringify(names)}: print(version(name))`;
   const found = await output([executable(folder), "-c", code]);
   const versions = found.text.trim().split(/\s+/);
   return found.code === 0 && pins.every((pin, index) => satisfies(versions[index] ?? "", pin));
+}
+
+/** The commands of an environment name its Python by path, so none of them runs after the folder was moved. */
+function isMoved(folder: string): boolean {
+  const command = join(folder, "bin", "pip");
+  if (!existsSync(command)) return false;
+  const [, python = ""] = /^#!(\S+)/.exec(readFileSync(command, "utf8")) ?? [];
+  return python.startsWith("/") && !existsSync(python);
 }
 
 function satisfies(version: string, pin: string): boolean {

@@ -2,18 +2,21 @@
  * `bun run test:versions`: the tests with a real server against other versions and back ends of Prefect. Prints a matrix and ends with
  * the line `N passed, N failed`. Each version has a virtual environment of its own in the ignored `.venvs`, which is reused.
  *
- *   bun run test:versions                     all of them, one after another
+ *   bun run test:versions                     all of them, two at a time; about half an hour on two cores
  *   bun run test:versions 3.9.1 3.0.11        only these
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { descendantsOf, signalAll } from "../test/support/process/process-tree.ts";
 import { type PrefectVariant, prepareVariant, VARIANTS } from "./prefect-versions.ts";
 
 const ROOT = join(import.meta.dir, "..");
 /** Only ends a process that would never end. */
 const FILE_LIMIT_MS = 25 * 60_000;
 const TEST_LIMIT_MS = 900_000;
+/** Servers at the same time: a test mostly waits for one. */
+const TOGETHER = 2;
 
 interface Cell {
   readonly passed: number;
@@ -58,7 +61,7 @@ async function playFile(name: string, file: string, target: Readonly<Record<stri
     env,
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const limit = setTimeout(() => child.kill("SIGKILL"), FILE_LIMIT_MS);
+  const limit = setTimeout(() => signalAll([child.pid, ...descendantsOf(child.pid)], "SIGKILL"), FILE_LIMIT_MS);
   const [out, error, code] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
@@ -67,8 +70,9 @@ async function playFile(name: string, file: string, target: Readonly<Record<stri
   clearTimeout(limit);
   const title = file.replace("./test/real/", "").replace(/(\.test)?\.ts$/, "");
   const xml = Bun.file(report);
-  const failedBefore = failures.length;
   const cases = (await xml.exists()) ? casesOf(await xml.text()) : [];
+  // Nothing is awaited from here on, so that failures of another server are not counted.
+  const failedBefore = failures.length;
   for (const { group, test, isFailed } of cases) {
     const check = `${title}${group === "" ? "" : `: ${group}`}`;
     if (isFailed) fail(check, name, `${check}: ${test}`);
@@ -115,9 +119,14 @@ if (unknown.length > 0) {
   process.exit(1);
 }
 const variants = VARIANTS.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
-for (const variant of variants) {
-  await play(variant).catch((error: unknown) => fail("setup", variant.name, String(error)));
+const left = [...variants];
+async function playRest(): Promise<void> {
+  for (let variant = left.shift(); variant !== undefined; variant = left.shift()) {
+    const { name } = variant;
+    await play(variant).catch((error: unknown) => fail("setup", name, String(error)));
+  }
 }
+await Promise.all(Array.from({ length: TOGETHER }, playRest));
 rmSync(scratch, { recursive: true, force: true });
 printMatrix(variants.map(({ name }) => name));
 for (const line of failures) console.log(`  failed: ${line}`);

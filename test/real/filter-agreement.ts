@@ -1,5 +1,6 @@
 /** Asks the same question of a real server and of a record that was read from it. */
-import type { FlowRun, SnapshotKind, TaskRun } from "../../src/model/objects.ts";
+import type { FlowRun, JsonObject, SnapshotKind, TaskRun } from "../../src/model/objects.ts";
+import type { PrefectApi } from "../../src/prefect/api.ts";
 import { inTransaction, type RecordDb } from "../../src/store/database.ts";
 import { BODY_FILTERS, type FilterSet } from "../../src/store/filters/bodies.ts";
 import { findFilteredObjects, findFlowRuns, findTaskRuns } from "../../src/store/filters/find.ts";
@@ -180,6 +181,28 @@ export function randomQuestion(random: Random, values: Values, drawn: Drawn): Qu
   }
   return { route, sort: pick(random, route.sorts), set };
 }
+
+/** The same routes by the calls of the client. */
+export function postBy(client: PrefectApi): Post {
+  return async (path, body) => {
+    const route: RouteKind | undefined = KIND_OF_ROUTE[path as keyof typeof KIND_OF_ROUTE];
+    if (route === "flow_run") return await client.filterFlowRuns(body as JsonObject);
+    if (route === "task_run") return await client.filterTaskRuns(body as JsonObject);
+    if (route === undefined) throw new Error(`no call for ${path}`);
+    return await client.filterObjects(route, body as JsonObject);
+  };
+}
+
+const KIND_OF_ROUTE = {
+  "/flow_runs/filter": "flow_run",
+  "/task_runs/filter": "task_run",
+  "/deployments/filter": "deployment",
+  "/flows/filter": "flow",
+  "/work_pools/filter": "work_pool",
+  "/work_queues/filter": "work_queue",
+  "/automations/filter": "automation",
+} as const;
+type RouteKind = (typeof KIND_OF_ROUTE)[keyof typeof KIND_OF_ROUTE];
 
 /** Ids in the server's order. */
 export async function askServer(post: Post, { route, sort, set }: Question): Promise<string[]> {

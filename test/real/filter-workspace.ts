@@ -1,5 +1,8 @@
 /** A small random workspace on a real server, created over REST: it contains everything that a filter can ask for. */
+import { isAtLeast } from "../support/real-prefect/target.ts";
 import { waitUntil } from "../support/time/wait-until.ts";
+
+const AUTOMATION_TAGS_SINCE = "3.4.7";
 
 export type Random = () => number;
 
@@ -85,13 +88,18 @@ export async function makeWorkspace(post: Post, random: Random): Promise<void> {
   for (let index = 0; index < 12; index += 1) {
     await make("/automations/", {
       name: `${pick(random, WORDS)} ${index}`,
-      tags: some(random, TAGS, 3),
+      ...taggedAutomation(some(random, TAGS, 3)),
       enabled: random() < 0.7,
       trigger: { type: "event", expect: ["none.such"], posture: "Reactive", threshold: 1, within: 0 },
       actions: [{ type: "do-nothing" }],
     });
   }
   await removeSome(post, random);
+}
+
+/** Older servers refuse tags of automations. */
+function taggedAutomation(tags: readonly string[]): { readonly tags?: readonly string[] } {
+  return isAtLeast(AUTOMATION_TAGS_SINCE) ? { tags } : {};
 }
 
 async function makeDeployments(
@@ -110,6 +118,8 @@ async function makeDeployments(
         name: `${pick(random, WORDS).replace("%", "")}`,
         flow_id: pick(random, flows.slice(0, 7)).id,
         paused: random() < 0.3,
+        // Prefect 3.0 enforces by default, and then refuses runs of a deployment without a schema.
+        enforce_parameter_schema: false,
         tags: some(random, TAGS, 3),
         schedules: index < 4 ? [{ active: true, schedule, max_scheduled_runs: 3 }] : [],
         ...pool,
@@ -179,11 +189,9 @@ async function makeRun(
 
 /** Deletes objects that others refer to. Scheduled runs are not deleted: the scheduler would create them again. */
 async function removeSome(post: Post, random: Random): Promise<void> {
-  const created_by = { is_null_: true };
-  const runs = (await post("/flow_runs/filter", {
-    flow_runs: { created_by },
-    limit: 200,
-    sort: "NAME_ASC",
-  })) as Created[];
+  const all = (await post("/flow_runs/filter", { limit: 200, sort: "NAME_ASC" })) as (Created & {
+    readonly auto_scheduled: boolean;
+  })[];
+  const runs = all.filter(({ auto_scheduled }) => !auto_scheduled);
   for (const run of runs) if (random() < 0.05) await post(`/flow_runs/${run.id}`, undefined, "DELETE");
 }
