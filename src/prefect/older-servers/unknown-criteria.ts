@@ -146,9 +146,16 @@ export function withUnknownCriteria(postFilter: PostFilter, version: ServerVersi
   };
 }
 
-/** Without criteria that are null, which restrict nothing and which a server that does not know them refuses nevertheless. */
+/**
+ * Without criteria that are null, which restrict nothing and which a server that does not know them refuses nevertheless, and without
+ * empty lists of tags: servers since 3.6.25, and so the record, ignore them, while older ones match everything by them under `or_`.
+ */
 function withoutUnset(body: FilterBody): FilterBody {
   const clean: { [key: string]: Json } = { ...body };
+  for (const [key, filter] of Object.entries(body)) {
+    const { all_, ...others } = asObject(asObject(filter).tags);
+    if (asList(all_)?.length === 0) clean[key] = { ...asObject(filter), tags: others };
+  }
   for (const { key, field, part } of UNKNOWN) {
     const filter = asObject(clean[key]);
     if (!Object.hasOwn(filter, field)) continue;
