@@ -57,6 +57,8 @@ export interface UpsertRunsOptions {
   readonly aheadUs?: ServerUs;
   /** States up to this moment (server clock) are replaced by any that REST returns: the server's database was restored. */
   readonly doubtedUs?: ServerUs;
+  /** Start of the request by the clock of the marks of deletion, which may be ahead of the local one. Default: `readUs`. */
+  readonly seenUs?: ServerUs;
 }
 
 /**
@@ -91,7 +93,7 @@ export function upsertFlowRuns(
     const isNewer = heldUs > restUs && !isRolledBack && !isFromAhead && !isDoubted;
     // The expected start never changes, so it is taken from REST even when the state is not.
     const state = isNewer ? { ...stateOfColumns(held), expectedUs: restState.expectedUs } : restState;
-    const deletedUs = held.deleted_us !== null && held.deleted_us > readUs ? held.deleted_us : null;
+    const deletedUs = held.deleted_us !== null && held.deleted_us > (options.seenUs ?? readUs) ? held.deleted_us : null;
     updateFromRest(db, { ...columns, ...stateColumns(state), dirty: isNewer ? 1 : 0, deleted_us: deletedUs }, id);
     if (held.deleted_us !== null && deletedUs === null) restoreTaskRuns(db, id, held.deleted_us);
     if (held.dirty === 1 || held.read_us === null || idText(held.state_id) !== restState.stateId) changed.push(run.id);

@@ -60,7 +60,7 @@ export function upsertTaskRuns(
   db: RecordDb,
   rows: readonly TaskRun[],
   readUs: LocalUs,
-  options: { readonly serverReadUs?: ServerUs | null; readonly doubtedUs?: ServerUs } = {},
+  options: { readonly serverReadUs?: ServerUs | null; readonly doubtedUs?: ServerUs; readonly seenUs?: ServerUs } = {},
 ): string[] {
   const { serverReadUs = null, doubtedUs = Number.NEGATIVE_INFINITY } = options;
   const changed: string[] = [];
@@ -80,7 +80,7 @@ export function upsertTaskRuns(
     const isLater = heldUs > (restState.atUs ?? 0) && heldUs > doubtedUs;
     const isNewer = isLater && !isOverruled(db, held, restState, serverReadUs);
     const state = isNewer ? stateOfColumns(held) : restState;
-    const deletedUs = held.deleted_us !== null && held.deleted_us > readUs ? held.deleted_us : null;
+    const deletedUs = held.deleted_us !== null && held.deleted_us > (options.seenUs ?? readUs) ? held.deleted_us : null;
     updateFromRest(db, { ...columns, ...stateColumns(state), deleted_us: deletedUs }, id);
     if (held.read_us === null || idText(held.state_id) !== restState.stateId) changed.push(run.id);
   }

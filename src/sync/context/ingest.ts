@@ -136,6 +136,7 @@ export class Ingest {
         ...(serverReadUs === null ? {} : { serverReadUs }),
         ...(aheadUs === null ? {} : { aheadUs }),
         doubtedUs: statesLostUntilUs(this.db),
+        seenUs: this.deletedAtUs(readUs),
       });
       if (missing.length > 0) markFlowRunsDeleted(this.db, missing, this.deletedAtUs(readUs), aheadUs);
       if (extra.claim) this.claimWriter.cover("flow_run", "", extra.claim);
@@ -175,6 +176,7 @@ export class Ingest {
       const changed = upsertTaskRuns(this.db, clean, readUs, {
         serverReadUs: this.serverClock.toSettledUs(readUs),
         doubtedUs: statesLostUntilUs(this.db),
+        seenUs: this.deletedAtUs(readUs),
       }).length;
       if (missing.length > 0)
         markTaskRunsDeleted(this.db, missing, this.deletedAtUs(readUs), this.serverClock.aheadUs());

@@ -100,6 +100,32 @@ describe("reconciling runs", () => {
     expect([deletedUs(shown.id), deletedUs(announced)]).toEqual([T0_US, null]);
   });
 
+  test.each([0, 3_600_000])(
+    "shows deleted runs again that a restored database has, whatever the skew: %i ms",
+    (skewMs) => {
+      const harness = aHarness({ skewMs });
+      const run = runAt(-60, { state_type: "RUNNING" });
+      const task = aTaskRun({ flow_run_id: run.id, state_type: "RUNNING" });
+      const deletedUs = () => [
+        findFlowRunRow(harness.ctx.db, run.id)?.deleted_us,
+        findTaskRunRow(harness.ctx.db, task.id)?.deleted_us,
+      ];
+      const read = (readUs: number) => {
+        harness.ctx.ingest.flowRuns([run], readUs, {});
+        harness.ctx.ingest.taskRuns([task], readUs, {});
+      };
+      read(T0_US - 30 * SECOND);
+      harness.ctx.ingest.flowRuns([], T0_US, { missing: [run.id] });
+      harness.ctx.ingest.taskRuns([], T0_US, { missing: [task.id] });
+      // The answer to a request of before.
+      read(T0_US - SECOND);
+      expect(deletedUs()).toEqual([T0_US + skewMs * 1_000, T0_US + skewMs * 1_000]);
+      harness.clock.us += 30 * SECOND;
+      read(T0_US + 29 * SECOND);
+      expect(deletedUs()).toEqual([null, null]);
+    },
+  );
+
   test("marks a run deleted also when the server clock is far ahead of the local one", async () => {
     const harness = aHarness({ skewMs: 3_600_000 });
     const id = anId();
