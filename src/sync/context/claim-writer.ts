@@ -79,6 +79,11 @@ export class ClaimWriter {
     removeReadings(this.db);
   }
 
+  /** Withdraws claims over events of a range. */
+  withdrawEvents(range: TimeRange): void {
+    removeCoverage(this.db, "event", "", range);
+  }
+
   /** The reading began before a restored database was noticed, and may have seen what was there before. */
   isOutdated(readUs: LocalUs): boolean {
     return readUs <= this.restoredUs && readUs > this.restoredUs - LONGEST_READING_US && readUs !== this.noticedByUs;

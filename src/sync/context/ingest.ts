@@ -112,9 +112,10 @@ export class Ingest {
     return { gained: done.inserted.length };
   }
 
-  /** Claims ranges whose events are stored already. */
-  claims(claims: readonly EventClaim[]): void {
+  /** Claims ranges whose events are stored already, and withdraws claims over `incomplete`. */
+  claims(claims: readonly EventClaim[], incomplete?: TimeRange): void {
     this.repairs.transaction(() => {
+      if (incomplete) this.claimWriter.withdrawEvents(incomplete);
       for (const claim of claims) this.claimWriter.cover("event", "", claim);
     });
   }

@@ -3,6 +3,7 @@ import { addUs, earliestUs, formatIsoUs, latestUs, type ServerUs } from "../../l
 import type { EventSource, PrefectEvent } from "../../model/events/event.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { type EventReader, walkEvents } from "../../prefect/paging/event-walk.ts";
+import { countConfirmedEvents } from "../../store/events/confirmed-events.ts";
 import type { Priority } from "../server/request-budget.ts";
 import type { ClockMark } from "../server/server-clock.ts";
 import { type EngineContext, horizonUs } from "./engine-context.ts";
@@ -104,6 +105,9 @@ export async function storeWalk(ctx: EngineContext, options: StoreWalkOptions): 
         listed,
       });
       unlistedUs.push(atUs);
+      // It may have been claimed when it had fewer events.
+      const instant = { fromUs: atUs, toUs: atUs };
+      if (countConfirmedEvents(ctx.db, instant) < total) ctx.ingest.claims([], instant);
       uncheckedUs = addUs(atUs, 1);
       unprovenUs = addUs(atUs, 1);
     }

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../../../src/errors.ts";
 import { DAY_US, HOUR_US } from "../../../src/lib/time.ts";
+import { gapsIn } from "../../../src/model/freshness.ts";
+import { coveredRanges } from "../../../src/store/coverage.ts";
 import { countEventsBetween, findEventById } from "../../../src/store/events/events.ts";
 import { findFact } from "../../../src/store/sync-state.ts";
 import { Backfill } from "../../../src/sync/events/backfill.ts";
@@ -27,6 +29,22 @@ describe("a catch-up", () => {
     prefect.events = [anEventAt(-140)];
     clock.us += 20 * SECOND;
     expect((await catchUp(ctx, neverAborted)).gained).toBe(1);
+    expect(covered().at(-1)?.[1]).toBe(19);
+  });
+
+  test("withdraws the claim over an instant of which Prefect now counts more events than it lists", async () => {
+    const { ctx, prefect, clock, covered } = aHarness();
+    prefect.events = [anEventAt(-10)];
+    await catchUp(ctx, neverAborted);
+    prefect.events.push(...Array.from({ length: 9 }, () => anEventAt(-10)));
+    // As PostgreSQL may: the pages of the instant repeat some events and leave out others.
+    prefect.nextEvents = (token) => prefect.filterEvents(JSON.parse(token).filter, 5);
+    clock.us += 20 * SECOND;
+    await catchUp(ctx, neverAborted);
+    expect(countEventsBetween(ctx.db, { fromUs: T0_US - 10 * SECOND, toUs: T0_US - 10 * SECOND })).toBeLessThan(10);
+    expect(
+      gapsIn({ fromUs: T0_US - 100 * SECOND, toUs: T0_US + 10 * SECOND }, coveredRanges(ctx.db, "event", "")),
+    ).toEqual([{ fromUs: T0_US - 10 * SECOND, toUs: T0_US - 10 * SECOND }]);
     expect(covered().at(-1)?.[1]).toBe(19);
   });
 
