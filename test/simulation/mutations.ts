@@ -291,6 +291,42 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "[{ fromUs: coveredUs, toUs: addUs(nowUs, AHEAD_US) }, IN_PROGRESS]",
   },
   {
+    name: "what was deleted comes back: by an answer of before",
+    file: "src/store/runs/flow-runs.ts",
+    find: "const deletedUs = held.deleted_us !== null && held.deleted_us > (options.seenUs ?? readUs) ? held.deleted_us : null;",
+    replace: "const deletedUs = null as ServerUs | null;",
+  },
+  {
+    name: "what was deleted comes back: by an event of before",
+    file: "src/store/runs/flow-runs.ts",
+    find: "isNewer && newest.atUs > held.deleted_us;",
+    replace: "isNewer;",
+  },
+  {
+    name: "what was deleted stays so when a restored database has it again",
+    file: "src/store/runs/flow-runs.ts",
+    find: "const deletedUs = held.deleted_us !== null && held.deleted_us > (options.seenUs ?? readUs) ? held.deleted_us : null;",
+    replace: "const deletedUs = held.deleted_us;",
+  },
+  {
+    name: "marks of deletion are compared with the local clock",
+    file: "src/store/runs/flow-runs.ts",
+    find: "held.deleted_us > (options.seenUs ?? readUs) ?",
+    replace: "held.deleted_us > readUs ?",
+  },
+  {
+    name: "a restored database kept ids: of events that were sent again",
+    file: "src/sync/context/marker-events.ts",
+    find: "asked.filter((event) => received.get(event.id) !== event.receivedUs),",
+    replace: "asked.filter((event) => !received.has(event.id)),",
+  },
+  {
+    name: "a restored database kept ids: its states of runs are taken for old answers",
+    file: "src/store/runs/flow-runs.ts",
+    find: "const isDoubted = options.doubtedUs !== undefined && heldUs <= options.doubtedUs;",
+    replace: "const isDoubted = false;",
+  },
+  {
     name: "runs are not counted again",
     file: "src/sync/runs/verify-runs.ts",
     find: "if (count === held) return 0;",

@@ -9,6 +9,7 @@ import type { Database } from "bun:sqlite";
 import { DAY_US, parseIsoUs } from "../../src/lib/time.ts";
 import { bytesToUuid, uuidToBytes } from "../../src/lib/uuid.ts";
 import { EVENT_SOURCES, type PrefectEvent } from "../../src/model/events/event.ts";
+import type { RunKind } from "../../src/model/kinds.ts";
 import { TASK_RUN_ROW_DELAY_US } from "../../src/model/runs/server-delays.ts";
 import { isTerminal } from "../../src/model/state.ts";
 import type { RecordDb } from "../../src/store/database.ts";
@@ -35,6 +36,9 @@ const MERGED_MS = 9 * 60_000;
 /** How much too early a time may be that another process has corrected: it knows only in seconds by how much the clock was set. */
 const REDATED_US = 3_000_000;
 
+/** Runs that a restored database has again are found within this time. */
+const FOUND_AGAIN_MS = 120_000;
+
 export class Oracle {
   private readonly o: {
     time: VirtualTime;
@@ -46,6 +50,8 @@ export class Oracle {
     answering: () => SimDatabase;
     /** Whether the record may be read as that of its own server: it is in use, and does not say that another server answers. */
     isReadable: () => boolean;
+    /** Events that no filter makes the server list for certain. */
+    unlistable: () => ReadonlySet<string>;
     fail: (what: string) => void;
   };
   /** When the record began. */
@@ -67,6 +73,10 @@ export class Oracle {
   private readonly readDeletedTasks;
   private readonly readUnfinished;
   private readonly findRun;
+  private readonly readDeletedRuns;
+  private readonly findAlive;
+  /** Runs that are marked deleted. */
+  private readonly deleted = new Map<string, RunKind>();
   private unfinished = "";
   /** Times of the states of flow runs, to check that none becomes older. */
   private readonly states = new Map<string, number>();
@@ -80,6 +90,15 @@ export class Oracle {
       "SELECT value FROM sync_state WHERE key = 'read:unfinished'",
     );
     this.findRun = o.sqlite.prepare<{ one: number }, [Uint8Array]>("SELECT 1 AS one FROM flow_run WHERE id = ?");
+    this.readDeletedRuns = o.sqlite.prepare<{ kind: RunKind; id: Uint8Array }, []>(
+      `SELECT 'flow_run' AS kind, id FROM flow_run WHERE deleted_us IS NOT NULL
+       UNION ALL SELECT 'task_run', id FROM task_run WHERE deleted_us IS NOT NULL`,
+    );
+    const findAlive = (kind: RunKind) =>
+      o.sqlite.prepare<{ one: number }, [Uint8Array]>(
+        `SELECT 1 AS one FROM ${kind} WHERE id = ? AND deleted_us IS NULL`,
+      );
+    this.findAlive = { flow_run: findAlive("flow_run"), task_run: findAlive("task_run") };
     this.readDeletedTasks = o.sqlite.prepare<{ id: Uint8Array }, []>(
       "SELECT id FROM task_run WHERE deleted_us IS NOT NULL",
     );
@@ -134,6 +153,7 @@ export class Oracle {
     if (info.touchedRuns || info.deletedRows) {
       this.checkStates();
       this.checkDeletedTasks();
+      this.checkDeletedStay();
     }
   }
 
@@ -279,8 +299,23 @@ export class Oracle {
     }
   }
 
+  /** A run that was marked deleted is shown again only where Prefect had it at that time, as after a restored database. */
+  private checkDeletedStay(): void {
+    const had = { flow_run: this.own.runs, task_run: this.own.taskRuns };
+    for (const [id, kind] of this.deleted) {
+      if (this.findAlive[kind].get(uuidToBytes(id)) === null) continue;
+      const run = had[kind].get(id);
+      if (!this.own.isRestored && (run === undefined || run.deletedMs <= this.o.time.nowMs))
+        this.o.fail(`${kind} ${id} was marked deleted and is shown again, and Prefect does not have it`);
+    }
+    this.deleted.clear();
+    for (const { kind, id } of this.readDeletedRuns.all()) this.deleted.set(bytesToUuid(id), kind);
+  }
+
   /** No task run is marked deleted that Prefect has. */
   private checkDeletedTasks(): void {
+    // What a restored database has again is read again, which takes a while.
+    if (this.own.restoredMs > this.o.time.nowMs - FOUND_AGAIN_MS) return;
     for (const { id } of this.readDeletedTasks.all()) {
       const taskId = bytesToUuid(id);
       if ((this.own.taskRuns.get(taskId)?.deletedMs ?? 0) > this.o.time.nowMs)
@@ -330,9 +365,11 @@ export class Oracle {
     return this.hasEvent.get(uuidToBytes(id)) !== null;
   }
 
-  /** Those of the rows that the record lacks. */
+  /** Those of the rows that the record lacks and could have. What is claimed is checked in any case. */
   missing(rows: readonly StoredEvent[]): StoredEvent[] {
-    return rows.filter((row) => this.hasEvent.get(uuidToBytes(row.event.id)) === null);
+    const lacking = rows.filter((row) => this.hasEvent.get(uuidToBytes(row.event.id)) === null);
+    const unlistable = lacking.length === 0 ? new Set() : this.o.unlistable();
+    return lacking.filter((row) => !unlistable.has(row.event.id));
   }
 
   /** The database was restored: states may be older than before. */

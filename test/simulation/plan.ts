@@ -51,10 +51,14 @@ export type Step =
       readonly lateMs: number;
       readonly spreadMs: number;
       readonly ties: boolean;
+      /** They have one name and one resource. */
+      readonly alike: boolean;
       readonly lost: boolean;
     }
   /** Some earlier events are published again. */
   | { readonly kind: "resend"; readonly atMs: number; readonly seed: number; readonly count: number }
+  /** Senders send the newest events again that a restored database has lost, with the same ids. */
+  | { readonly kind: "resend-lost"; readonly atMs: number; readonly count: number }
   /** A flow run with a few states, task runs and log lines. */
   | {
       readonly kind: "run";
@@ -115,6 +119,8 @@ export type Step =
   | { readonly kind: "failed-flush"; readonly atMs: number }
   /** A query reads events live and hands them to the session as a live batch. */
   | { readonly kind: "live"; readonly atMs: number; readonly fromMs: number; readonly toMs: number }
+  /** A query reads a flow run live, and its answer, or that Prefect does not have the run, reaches the session `lateMs` later. */
+  | { readonly kind: "live-run"; readonly atMs: number; readonly seed: number; readonly lateMs: number }
   /** An audit runs while faults last. */
   | { readonly kind: "audit"; readonly atMs: number; readonly deep: boolean };
 
@@ -129,8 +135,11 @@ export interface Knobs {
   /** The record's own retention; 0 = none. */
   readonly keepMs: number;
   readonly pageSize: number;
-  /** Rows of one instant have no fixed order (PostgreSQL). */
-  readonly looseTies: boolean;
+  /**
+   * Rows of one instant have another order in each answer, or in each query, as on PostgreSQL: there the pages of an instant leave out
+   * the same rows each time.
+   */
+  readonly ties: "insertion" | "random" | "by-query";
   /** `count-by` rounds times to the next bucket (old SQLite versions). */
   readonly rounds: boolean;
   /** Number of events that the server has before the first process starts, and the time over which they occurred. */
@@ -151,6 +160,8 @@ export interface Plan {
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
+
+const ORDINARY = { ties: false, alike: false, lost: false };
 
 const FAULTS: readonly (readonly [FaultKind, number])[] = [
   ["down", 3],
@@ -198,7 +209,13 @@ export function makePlan(seed: number): Plan {
               ? clockSetTwice(random)
               : roll < 0.29
                 ? exchangedTaskRuns(random)
-                : [];
+                : roll < 0.31
+                  ? eventsNeverStored(random)
+                  : roll < 0.33
+                    ? deletedAndRestored(random)
+                    : roll < 0.36
+                      ? deletedAndLate(random)
+                      : [];
   const lengthMs = Math.max(random.int(10, 45) * 1000, ...steps.map(endOf));
   const many = steps.length > 0 ? random.int(0, 3) : random.int(3, 9);
   for (let i = 0; i < many; i += 1) steps.push(makeStep(random, lengthMs, knobs));
@@ -217,13 +234,51 @@ function replacedDatabase(random: Prng, how: "emptied" | "restored"): Step[] {
   const atMs = random.int(1_500, 5_000);
   const laterMs = atMs + random.int(35_000, 50_000);
   const replacedMs = atMs + random.int(9_000, 14_000);
-  const count = random.int(8, 16);
-  const emit = { kind: "emit" as const, spreadMs: 0, ties: false, lost: false };
+  const isResent = how === "restored" && random.chance(0.5);
+  const count = isResent ? random.int(14, 24) : random.int(8, 16);
+  const resent = isResent ? random.int(10, count - 3) : 0;
+  const emit = { kind: "emit" as const, spreadMs: 0, ...ORDINARY };
   return [
     { ...emit, atMs, seed: random.int(1, 1e9), count, lateMs: 0 },
     { kind: "server", atMs: replacedMs, how, downMs: random.int(200, 2_000), backMs: replacedMs - atMs + 500 },
+    ...(isResent
+      ? [{ kind: "resend-lost" as const, atMs: replacedMs + random.int(3_000, 15_000), count: resent }]
+      : []),
     { kind: "fault", atMs: laterMs - 2_000, what: "deaf", forMs: 4_000 },
-    { ...emit, atMs: laterMs, seed: random.int(1, 1e9), count: count - random.int(0, 1), lateMs: laterMs - atMs },
+    {
+      ...emit,
+      atMs: laterMs,
+      seed: random.int(1, 1e9),
+      count: count - resent - random.int(0, 1),
+      lateMs: laterMs - atMs,
+    },
+  ];
+}
+
+/** Events are streamed that the server never stores, and later it stores as many of the same time that were not streamed. */
+function eventsNeverStored(random: Prng): Step[] {
+  const atMs = random.int(1_500, 5_000);
+  const laterMs = atMs + random.int(35_000, 60_000);
+  const count = random.int(1, 6);
+  const emit = { kind: "emit" as const, spreadMs: 0, ...ORDINARY };
+  return [
+    { ...emit, atMs, seed: random.int(1, 1e9), count: random.int(8, 20), lateMs: 0 },
+    { ...emit, atMs: atMs + random.int(1_000, 4_000), seed: random.int(1, 1e9), count, lateMs: 0, lost: true },
+    { kind: "fault", atMs: laterMs - 2_000, what: "deaf", forMs: 4_000 },
+    { ...emit, atMs: laterMs, seed: random.int(1, 1e9), count, lateMs: laterMs - atMs },
+  ];
+}
+
+/** A backup has a flow run that was deleted since. */
+function deletedAndRestored(random: Prng): Step[] {
+  const atMs = random.int(1_000, 3_000);
+  const restoredMs = atMs + random.int(25_000, 60_000);
+  const backMs = restoredMs - atMs - random.int(1_000, 8_000);
+  const run = { kind: "run" as const, fails: random.chance(0.5), deleted: true, silent: random.chance(0.3) };
+  return [
+    { kind: "emit", atMs: 500, seed: random.int(1, 1e9), count: 3, lateMs: 0, spreadMs: 0, ...ORDINARY },
+    { ...run, atMs, seed: random.int(1, 1e9) },
+    { kind: "server", atMs: restoredMs, how: "restored", downMs: random.int(200, 2_000), backMs },
   ];
 }
 
@@ -237,10 +292,29 @@ function exchangedTaskRuns(random: Prng): Step[] {
   ];
 }
 
+/** A flow run is deleted while answers and events of before are on their way. */
+function deletedAndLate(random: Prng): Step[] {
+  const atMs = random.int(1_500, 5_000);
+  const run = { kind: "run" as const, fails: random.chance(0.5), deleted: true, silent: random.chance(0.2) };
+  const deafMs = atMs + random.int(500, 5_000);
+  const reads = Array.from({ length: 8 }, () => ({
+    kind: "live-run" as const,
+    atMs: atMs + random.int(100, 14_000),
+    seed: random.int(1, 1e9),
+    lateMs: random.pick([0, 0, 5_000, 20_000]),
+  }));
+  return [
+    { ...run, atMs, seed: random.int(1, 1e9) },
+    { kind: "fault", atMs: deafMs, what: "deaf", forMs: 25_000 },
+    { kind: "fault", atMs: deafMs, what: "straggling", forMs: 25_000 },
+    ...reads,
+  ];
+}
+
 /** As by a time server that is wrong for a while. */
 function clockSetTwice(random: Prng): Step[] {
   const first = setClockStep(random, random.int(2_000, 15_000));
-  const emit = { kind: "emit" as const, count: 3, lateMs: 0, spreadMs: 4_000, ties: false, lost: false };
+  const emit = { kind: "emit" as const, count: 3, lateMs: 0, spreadMs: 4_000, ...ORDINARY };
   const laterMs = first.atMs + random.pick([400, 2_000, 8_000, 40_000]);
   return [
     first,
@@ -255,7 +329,7 @@ function longOutage(random: Prng): Step[] {
   const atMs = random.int(2_000, 8_000);
   const forMs = random.int(45_000, 150_000);
   const what = random.pick(["down", "down", "disk-full", "error-503"] as const);
-  const emit = { kind: "emit" as const, count: 3, lateMs: 0, spreadMs: 4_000, ties: false, lost: false };
+  const emit = { kind: "emit" as const, count: 3, lateMs: 0, spreadMs: 4_000, ...ORDINARY };
   return [
     { kind: "fault", atMs, what, forMs },
     { ...emit, atMs: atMs + Math.floor(forMs / 2), seed: random.int(1, 1e9) },
@@ -276,7 +350,7 @@ function makeKnobs(random: Prng): Knobs {
     backfillMs: random.pick([10 * MINUTE, 2 * HOUR, 24 * HOUR, 7 * 24 * HOUR]),
     keepMs: random.chance(0.1) ? random.int(2, 10) * MINUTE : 0,
     pageSize: random.pick([4, 5, 6, 9, 50]),
-    looseTies: random.chance(0.3),
+    ties: random.pick(["insertion", "insertion", "random", "by-query"]),
     rounds: random.chance(0.3),
     history: random.chance(0.5) ? random.int(1, 60) : 0,
     historyMs: random.pick([2 * MINUTE, 30 * MINUTE, 5 * HOUR, 30 * HOUR]),
@@ -315,6 +389,8 @@ function makeStep(random: Prng, lengthMs: number, knobs: Knobs): Step {
   }
   if (roll < 0.945) return swapStep(random, atMs);
   if (roll < 0.96) return { kind: "failed-flush", atMs };
+  if (roll < 0.965)
+    return { kind: "live-run", atMs, seed: random.int(1, 1e9), lateMs: random.pick([0, 3_000, 20_000]) };
   if (roll < 0.98) {
     const fromMs = random.int(0, 5 * MINUTE);
     return { kind: "live", atMs, fromMs, toMs: random.int(0, fromMs) };
@@ -353,6 +429,7 @@ function emitStep(random: Prng, atMs: number, knobs: Knobs): Step {
     lateMs,
     spreadMs: random.chance(0.5) ? 0 : random.int(1, 4_000),
     ties: random.chance(0.35),
+    alike: random.chance(0.15),
     lost: random.chance(0.08),
   };
 }

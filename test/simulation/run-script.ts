@@ -80,7 +80,11 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
         }
         // Another service of Prefect writes the rows, late when the machine is busy.
         const lagMs = random.chance(0.2) ? random.int(5_000, 90_000) : random.int(0, 4_500);
-        time.after(lagMs, () => commitTask(change));
+        const sentMs = time.nowMs;
+        time.after(lagMs, () => {
+          // What that service had in memory was lost when the server was stopped.
+          if (database.restoredMs < sentMs) commitTask(change);
+        });
       });
     }
   }
@@ -104,7 +108,8 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
     if (random.chance(0.15)) {
       time.after(madeMs + 30_001, () => {
         const made = database.taskRuns.get(taskId);
-        if (made) made.deletedMs = time.nowMs;
+        // It may have been deleted with its flow run.
+        if (made) made.deletedMs = Math.min(made.deletedMs, time.nowMs);
       });
     }
   }
@@ -122,8 +127,14 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
   /** A restored database does not have the run, and refuses its further states. */
   const isLost = () => database.lostRuns.some((lost) => lost.id === id);
 
-  function commitTask({ taskId, type, stateId, us, expectedUs, isByEvent }: TaskChange): void {
+  function commitTask(change: TaskChange): void {
+    const { taskId, type, stateId, us, expectedUs, isByEvent } = change;
     if (isLost()) return;
+    if (!database.runs.has(id)) {
+      // The foreign key of its row needs the flow run's.
+      time.after(500, () => commitTask(change));
+      return;
+    }
     if ((database.runs.get(id)?.deletedMs ?? Number.POSITIVE_INFINITY) <= time.nowMs) return;
     const known = database.taskRuns.get(taskId);
     if (known && (parseIsoUs(known.row.state?.timestamp ?? "") ?? 0) > us) return;

@@ -22,7 +22,7 @@ const KNOBS: Knobs = {
   backfillMs: 7 * 24 * 60 * MINUTE,
   keepMs: 0,
   pageSize: 50,
-  looseTies: false,
+  ties: "insertion",
   rounds: false,
   history: 0,
   historyMs: MINUTE,

@@ -23,7 +23,7 @@ import {
 } from "../../src/prefect/transport/server-offset.ts";
 import type { Knobs } from "./plan.ts";
 import type { Prng } from "./prng.ts";
-import type { SimDatabase, SimRun, SimTaskRun } from "./sim-database.ts";
+import type { SimDatabase, SimRun, SimTaskRun, StoredEvent } from "./sim-database.ts";
 import type { SimProcess } from "./sim-process.ts";
 import { travelMs } from "./sim-process.ts";
 import type { SimServer } from "./sim-server.ts";
@@ -43,6 +43,7 @@ export interface SimApiOptions {
 }
 
 interface Token {
+  readonly filter: EventFilter;
   readonly since: number;
   readonly until: number;
   readonly count: number;
@@ -51,6 +52,8 @@ interface Token {
 }
 
 const RETRY_AFTER_MS = 4_000;
+/** Of a page that claims that another one follows. */
+const UNKNOWN_TOKEN = "{}";
 
 export class SimApi implements PrefectApi {
   readonly url = "http://simulated/api";
@@ -80,10 +83,8 @@ export class SimApi implements PrefectApi {
     return this.call(options, "events", () => {
       const since = parseIsoUs(filter.occurred?.since ?? "") ?? Number.MIN_SAFE_INTEGER;
       const until = parseIsoUs(filter.occurred?.until ?? "") ?? this.o.server.nowUs();
-      const ids = filter.id?.id ?? null;
-      const rows = this.o.server.between(since, until, ids);
-      if (filter.order !== "ASC") rows.reverse();
-      const token: Token = { since, until, count: rows.length, limit, offset: limit };
+      const rows = this.eventRows(filter, since, until, limit);
+      const token: Token = { filter, since, until, count: rows.length, limit, offset: limit };
       const more = limit > 0 && rows.length > limit;
       const page = {
         events: rows.slice(0, limit).map((row) => row.event),
@@ -96,9 +97,10 @@ export class SimApi implements PrefectApi {
 
   nextEvents(text: string, options?: CallOptions): Promise<EventPage> {
     return this.call(options, "events", () => {
+      if (text === UNKNOWN_TOKEN) return { events: [], total: 0, nextToken: null };
       const token = JSON.parse(text) as Token;
-      const rows = this.o.server.between(token.since, token.until, null);
       const end = token.offset + token.limit;
+      const rows = this.eventRows(token.filter, token.since, token.until, end);
       const page = {
         events: rows.slice(token.offset, end).map((row) => row.event),
         total: token.count,
@@ -110,18 +112,27 @@ export class SimApi implements PrefectApi {
     });
   }
 
+  /** In the order of the filter. As PostgreSQL, a query may order ties as it orders them for no other end of a page. */
+  private eventRows(filter: EventFilter, since: number, until: number, end: number): StoredEvent[] {
+    const { occurred: _, ...asked } = filter;
+    const rows = this.o.server.between(since, until, filter, `${JSON.stringify(asked)} ${end}`);
+    return filter.order === "ASC" ? rows : rows.reverse();
+  }
+
   countEvents(
-    _countable: "day" | "time" | "event" | "resource",
+    countable: "day" | "time" | "event" | "resource",
     body: { filter: EventFilter },
     options?: CallOptions,
   ): Promise<readonly CountBucket[]> {
     return this.call(options, "count", () => {
       const since = parseIsoUs(body.filter.occurred?.since ?? "") ?? 0;
       const until = parseIsoUs(body.filter.occurred?.until ?? "") ?? this.o.server.nowUs();
+      const rows = this.o.server.between(since, until, body.filter, "");
+      if (countable === "event" || countable === "resource") return countParts(countable, rows);
       const first = Math.floor(since / HOUR_US);
       const last = Math.floor(until / HOUR_US);
       const counts = new Array<number>(last - first + 1).fill(0);
-      for (const row of this.o.server.between(since, until, null)) {
+      for (const row of rows) {
         const at = Math.floor((row.us + (this.o.knobs.rounds ? 500_000 : 0)) / HOUR_US) - first;
         if (at >= counts.length) throw failure("unavailable", 500);
         counts[at] = (counts[at] ?? 0) + 1;
@@ -305,10 +316,10 @@ export class SimApi implements PrefectApi {
   private lie(page: EventPage, limit: number): EventPage {
     const { server } = this.o;
     if (limit === 0 || page.events.length === 0) return page;
-    if (server.hasFault("lie-empty-next")) return { ...page, events: [], nextToken: page.nextToken ?? "{}" };
+    if (server.hasFault("lie-empty-next")) return { ...page, events: [], nextToken: page.nextToken ?? UNKNOWN_TOKEN };
     if (server.hasFault("lie-short") && page.events.length > 1) {
       const events = page.events.slice(0, Math.ceil(page.events.length / 2));
-      return { ...page, events, nextToken: page.nextToken ?? "{}" };
+      return { ...page, events, nextToken: page.nextToken ?? UNKNOWN_TOKEN };
     }
     if (server.hasFault("lie-disorder") && page.events.length > 2)
       return { ...page, events: [...page.events].reverse() };
@@ -316,6 +327,16 @@ export class SimApi implements PrefectApi {
     if (server.hasFault("lie-outside") && outside) return { ...page, events: [...page.events.slice(1), outside.event] };
     return page;
   }
+}
+
+function countParts(by: "event" | "resource", rows: readonly StoredEvent[]): CountBucket[] {
+  const counts = new Map<string, number>();
+  for (const { event } of rows) {
+    const value = by === "event" ? event.event : (event.resource["prefect.resource.id"] ?? "");
+    counts.set(value, (counts.get(value) ?? 0) + 1);
+  }
+  const time = formatIsoUs(0);
+  return [...counts].map(([value, count]) => ({ value, label: value, count, start_time: time, end_time: time }));
 }
 
 interface RunFilter {

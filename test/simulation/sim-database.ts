@@ -61,7 +61,7 @@ export class SimDatabase {
   readonly held = new Set<string>();
   readonly blockTypes: ReadonlyMap<string, string>;
   readonly lostRuns: LostRun[] = [];
-  isRestored = false;
+  restoredMs = Number.NEGATIVE_INFINITY;
   /** False once it was replaced for good. */
   isAlive = true;
   private readonly runVersions = new Map<string, Version<FlowRun>[]>();
@@ -71,6 +71,10 @@ export class SimDatabase {
   /** `template`: a database of which this one is a copy, with the same block types. */
   constructor(random: Prng, template: SimDatabase | null) {
     this.blockTypes = template?.blockTypes ?? new Map(BLOCK_TYPES.map((slug) => [slug, random.uuid()]));
+  }
+
+  get isRestored(): boolean {
+    return this.restoredMs >= 0;
   }
 
   store(event: PrefectEvent, us: number, nowMs: number): void {
@@ -149,7 +153,7 @@ export class SimDatabase {
 
   /** Back to the state of `toMs`. Deletions by age stay, those of runs are undone. */
   restore(toMs: number, nowMs: number): void {
-    this.isRestored = true;
+    this.restoredMs = nowMs;
     for (const row of this.rows.filter((one) => one.storedMs > toMs)) {
       row.removedMs = nowMs;
       row.removedBy = "restored";
@@ -168,7 +172,7 @@ export class SimDatabase {
     }
     for (const [id, task] of [...this.taskRuns]) {
       const row = stateAt(this.taskVersions, id, toMs);
-      if (row === null) this.taskRuns.delete(id);
+      if (row === null || !this.runs.has(row.flow_run_id ?? "")) this.taskRuns.delete(id);
       else {
         task.row = row;
         if (task.deletedMs > toMs) task.deletedMs = Number.POSITIVE_INFINITY;

@@ -5,8 +5,9 @@
  */
 import { formatIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
+import { compileEventFilter, type EventFilter } from "../../src/model/events/event-filter.ts";
 import type { FaultKind, Knobs } from "./plan.ts";
-import type { Prng } from "./prng.ts";
+import { Prng } from "./prng.ts";
 import { SimWallClock } from "./sim-clocks.ts";
 import { SimDatabase, type StoredEvent } from "./sim-database.ts";
 import type { VirtualTime } from "./virtual-time.ts";
@@ -175,19 +176,37 @@ export class SimServer {
     this.database.vacuum(this.nowUs() - this.knobs.retentionMs * 1000, this.time.nowMs);
   }
 
-  /** `POST /events/filter`: rows between two times, in the order in which the database returns them. */
-  between(sinceUs: number, untilUs: number, ids: readonly string[] | null): StoredEvent[] {
-    const found = this.database.rows.filter(
-      (row) => row.us >= sinceUs && row.us <= untilUs && (!ids || ids.includes(row.event.id)),
-    );
-    if (!this.knobs.looseTies) return found;
+  /**
+   * `POST /events/filter`: rows between two times, ascending, with ties in the order in which the database returns them to this query.
+   * `part`: what the query asks for besides time, and where its page ends.
+   */
+  between(sinceUs: number, untilUs: number, filter: EventFilter, part: string): StoredEvent[] {
+    const matches = compileEventFilter(filter);
+    const found = this.database.rows.filter((row) => row.us >= sinceUs && row.us <= untilUs && matches(row.event));
+    if (this.knobs.ties === "insertion") return found;
     const out: StoredEvent[] = [];
     for (let i = 0; i < found.length; ) {
       let j = i + 1;
       while (j < found.length && found[j]?.us === found[i]?.us) j += 1;
-      out.push(...(j - i > 1 ? this.random.shuffle(found.slice(i, j)) : found.slice(i, j)));
+      const { random } = this;
+      const order = this.knobs.ties === "random" ? random : new Prng(Bun.hash.crc32(`${part} ${found[i]?.us}`));
+      out.push(...(j - i > 1 ? order.shuffle(found.slice(i, j)) : found.slice(i, j)));
       i = j;
     }
     return out;
+  }
+
+  /**
+   * Events of instants that have more events of one name and one resource than a page: no filter makes the server list all of them,
+   * when each page has an order of its own.
+   */
+  unlistable(): ReadonlySet<string> {
+    const alike = new Map<string, string[]>();
+    if (this.knobs.ties !== "insertion")
+      for (const { us, event } of this.database.rows) {
+        const key = `${us} ${event.event} ${event.resource["prefect.resource.id"]}`;
+        alike.set(key, [...(alike.get(key) ?? []), event.id]);
+      }
+    return new Set([...alike.values()].filter((ids) => ids.length > this.knobs.pageSize).flat());
   }
 }
