@@ -2,6 +2,7 @@
  * Task runs by Prefect's filters. Some have no events, so the record covers what was read by expected start, and the task runs of ended
  * flow runs.
  */
+import { isJsonObject } from "../../lib/exact-json.ts";
 import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { earliestOf, earliestUs, type LocalUs, latestUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import { withNotes as addNotes, asIncomplete, type Freshness, type TimeRange } from "../../model/freshness.ts";
@@ -108,8 +109,11 @@ export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion
   const areIdsKnown = db === null || areIdsRecorded(idsOf(set.task_runs), (id) => findTaskRunRow(db, id) !== null);
   const isKnown = isWhole && areIdsKnown && isDecidable(set) && hasLists(ctx, db, snapshotsNeededBy(set, "task_runs"));
   const isRecent = plan.isCompared && isOfAllTime(question, recorded);
+  const readUs = db ? settledReading(db, flowRunIdsOf(set)) : null;
   const window =
-    db && isRecent ? presentWindow(db, "task_run", serverNowUs(ctx)) : windowOf(ctx, db, question, recorded);
+    db && isRecent
+      ? presentWindow(db, "task_run", serverNowUs(ctx))
+      : windowOf(ctx, db, question, recorded, readUs !== null);
   const reading = {
     record: (record: RecordDb) => ({
       ...fromRecord(record, question, recorded, nowUs),
@@ -122,7 +126,6 @@ export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion
   const areRunsKnown = db === null || areFlowRunsRecorded(db, set, window);
   const isStale = !(isKnown && areRunsKnown) && !isOffline(ctx, db);
   const toPage = (answered: Answered<Found>) => withNotes(db, question, answered, areRunsKnown);
-  const readUs = db ? settledReading(db, flowRunIdsOf(set)) : null;
   // Task runs can be made for a flow run that has ended, so a reading of their time, which goes on, says more than one after its end.
   if (readUs !== null && !(db && isWindowRecorded(ctx, db, "task_run", window))) {
     const answered = await answerWhole<Found>(ctx, { what, fresh, isStale, readUs, isSettled: true }, reading);
@@ -195,23 +198,26 @@ function settledReading(db: RecordDb, flowRunIds: readonly string[] | null): Loc
   return oldestUs;
 }
 
+/** `areRead`: the task runs of the flow runs in question were read by the ids of these, so that older ones are recorded. */
 function windowOf(
   ctx: QueryContext,
   db: RecordDb | null,
   question: TaskRunsQuestion,
   recorded: readonly TaskRunRow[],
+  areRead: boolean,
 ): TimeRange {
   const nowUs = serverNowUs(ctx);
   const { set } = question;
   const ids = idsOf(set.task_runs);
   if (db && ids?.every((id) => findTaskRunRow(db, id) !== null)) return presentWindow(db, "task_run", nowUs);
   const flowRunIds = flowRunIdsOf(set);
-  const begins = db && flowRunIds ? flowRunIds.map((id) => firstUs(findFlowRunRow(db, id))) : [];
+  // A task run can be made over REST for any time in the past, also before its flow run began.
+  const begins = db && flowRunIds && areRead ? flowRunIds.map((id) => firstUs(findFlowRunRow(db, id))) : [];
   const sinceBegin =
     begins.length > 0 && begins.every((us) => us !== null) ? earliestOf(begins.filter((us) => us !== null)) : null;
   const reachUs = reachOf(question, recorded);
   const sinceUs = reachUs === null && sinceBegin === null ? null : latestUs(reachUs ?? 0, sinceBegin ?? 0);
-  return askedWindow(db, "task_run", set.task_runs, nowUs, sinceUs);
+  return askedWindow(db, "task_run", byExpectedStart(set.task_runs), nowUs, sinceUs);
 }
 
 /** Where a full page of the newest task runs ends: older ones do not matter. Null for other pages. */
@@ -231,7 +237,14 @@ function isOfAllTime(question: TaskRunsQuestion, recorded: readonly TaskRunRow[]
   return !isBounded && reachOf(question, recorded) === null;
 }
 
-/** No task run of this flow run is expected earlier, unless it is made over REST for a time that has passed. */
+/** The filter without its bounds on the start: what is covered are ranges of the expected start, which may be long before it. */
+function byExpectedStart(filter: unknown): unknown {
+  if (!isJsonObject(filter)) return filter;
+  const { start_time: _, ...rest } = filter;
+  return rest;
+}
+
+/** No task run of this flow run is expected earlier, unless it was made over REST for a time that had passed. */
 function firstUs(run: FlowRunRow | null): ServerUs | null {
   const times = [run?.begin_us, run?.expected_us].filter((us) => us != null);
   return times.length === 0 ? null : earliestOf(times);

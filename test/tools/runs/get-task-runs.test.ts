@@ -47,7 +47,7 @@ function fillRecord(harness: ToolHarness): void {
   harness.flowRuns([flowRun]);
   harness.events([first, second, elsewhere].map((run) => aTaskRunEvent(run)));
   harness.cover("flow_run", { fromUs: 0 });
-  harness.cover("task_run");
+  harness.cover("task_run", { fromUs: 0 });
   harness.following();
 }
 
@@ -167,6 +167,29 @@ describe("get_task_runs without a time", () => {
     expect(scheduled.structured).toMatchObject({ source: "live", coverage: { complete: true } });
     const until = await harness.call(getTaskRunsTool, { until: at(-5 * 86_400) });
     expect(ids(until)).toEqual(idsOf(background.slice(1)));
+  });
+
+  // https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/actions.py (TaskRunCreate.expected_start_time)
+  test.each([
+    ["of a flow run that has not ended", { flow_run: flowRun.id }],
+    ["that started lately", { filter: { start_time: { after_: at(-600) } } }],
+  ])("asks Prefect for those %s: one may be made for a time before what is covered", async (_which, asked) => {
+    await using harness = await withSevenDays();
+    const past = aTaskRun({
+      id: anId(51),
+      flow_run_id: flowRun.id,
+      expected_start_time: at(-8 * 86_400),
+      start_time: at(5),
+    });
+    harness.taskRuns([first]);
+    harness.fake.workspace.flowRuns.push(flowRun);
+    harness.fake.workspace.taskRuns.push(first, past);
+    const answer = await harness.call(getTaskRunsTool, asked);
+    expect(ids(answer)).toEqual([first.id, past.id]);
+    expect(answer.structured).toMatchObject({ source: "live", coverage: { complete: true } });
+    losePrefect(harness, 10);
+    const away = await harness.call(getTaskRunsTool, asked);
+    expect(away.structured).toMatchObject({ source: "record", coverage: { complete: false } });
   });
 
   test("is not complete while Prefect is unreachable and older ones may exist", async () => {
