@@ -13,7 +13,6 @@ import type { FoldedState } from "../../model/runs/fold.ts";
 import { foldChanges, isLaterState, readRunRelations, type StateChange, stateOfChange } from "../../model/runs/fold.ts";
 import type { TaskRunSummary } from "../../model/runs/run-summary.ts";
 import { TASK_RUN_ROW_DELAY_US } from "../../model/runs/server-delays.ts";
-import { isTerminal } from "../../model/state.ts";
 import type { RecordDb } from "../database.ts";
 import type { NewTaskRunRow, TaskRunRow } from "../schema/run.ts";
 import { TERMINAL_SQL, UNFINISHED_SQL } from "../state-types.ts";
@@ -78,7 +77,7 @@ export function upsertTaskRuns(
     }
     const heldUs = held.state_us ?? 0;
     const isLater = heldUs > (restState.atUs ?? 0) && heldUs > doubtedUs;
-    const isNewer = isLater && !isOverruled(db, held, restState, serverReadUs);
+    const isNewer = isLater && !isOverruled(db, held, serverReadUs);
     const state = isNewer ? stateOfColumns(held) : restState;
     const deletedUs = held.deleted_us !== null && held.deleted_us > (options.seenUs ?? readUs) ? held.deleted_us : null;
     updateFromRest(db, { ...columns, ...stateColumns(state), deleted_us: deletedUs }, id);
@@ -109,11 +108,11 @@ const insertFromEvent = insertStatement<NewTaskRunRow & EventColumns>("task_run"
 const updateFromEvent = updateStatement<EventColumns & Deletion>("task_run");
 
 /**
- * The server ended the task run with its flow run long after it received the stored state, which is newer by its
- * client's clock only, or received it before its own clock was set back.
+ * The server received the stored state so long ago that it will not write it any more: it gave up, it ended the task run with its flow
+ * run, and the state is newer by its client's clock only, or it received the state before its own clock was set back.
  */
-function isOverruled(db: RecordDb, held: StateColumns, restState: FoldedState, serverReadUs: ServerUs | null): boolean {
-  if (serverReadUs === null || !isTerminal(restState.type) || isTerminal(held.state_type)) return false;
+function isOverruled(db: RecordDb, held: StateColumns, serverReadUs: ServerUs | null): boolean {
+  if (serverReadUs === null) return false;
   const row = db
     .prepare<{ us: number }, [Uint8Array | null]>("SELECT t - shift + recv AS us FROM event WHERE id = ?")
     .get(held.state_id as Uint8Array | null);

@@ -90,6 +90,23 @@ describe("reconciling runs", () => {
     expect([await look(60), await look(600)]).toEqual(["RUNNING", "CANCELLED"]);
   });
 
+  test("takes the state of a task run from the server when that has given up writing a newer one", () => {
+    const harness = aHarness();
+    const ended = aTaskRun({ state: aState({ timestamp: at(-6) }), start_time: at(-10) });
+    harness.ctx.ingest.events([{ ...aTaskRunEvent(ended), received: at(-5) }], "stream", null);
+    const running = {
+      ...ended,
+      state: aState({ type: "RUNNING", timestamp: at(-10) }),
+      state_type: "RUNNING" as const,
+    };
+    const read = (seconds: number) => {
+      harness.clock.us += seconds * SECOND;
+      harness.ctx.ingest.taskRuns([running], harness.clock.us, {});
+      return findTaskRunRow(harness.ctx.db, ended.id)?.state_type;
+    };
+    expect([read(60), read(600)]).toEqual(["COMPLETED", "RUNNING"]);
+  });
+
   test("marks a run deleted that a live batch lacks only when Prefect has returned it before", () => {
     const harness = aHarness();
     const [shown, announced] = [runAt(-60, { state_type: "RUNNING" }), anId()];
