@@ -179,6 +179,16 @@ function flowRunIdsOf(set: FilterSet): readonly string[] | null {
   return own ?? idsOf(set.flow_runs);
 }
 
+/** The flow runs all of whose task runs are asked for, or null. */
+function onlyFlowRunIdsOf({ task_runs, flow_runs, ...others }: FilterSet): readonly string[] | null {
+  const { id, ...of } = (flow_runs ?? {}) as { readonly id?: { readonly any_?: readonly string[] | null } | null };
+  const { flow_run_id, ...own } = (task_runs ?? {}) as { readonly flow_run_id?: typeof id };
+  const hasMore = [others, of, own].some((part) => Object.values(part).some((value) => value != null));
+  const [asked, ...further] = [id, flow_run_id].filter((part) => part != null);
+  if (hasMore || asked === undefined || further.length > 0 || Object.keys(asked).length > 1) return null;
+  return asked.any_ ?? null;
+}
+
 /**
  * The oldest time at which the task runs of one of these flow runs were read whole after its recorded end, local clock. Null unless
  * that is so for all of them. The server writes the last rows some seconds after their events.
@@ -300,10 +310,14 @@ async function fromLive(
   question: TaskRunsQuestion,
   plan: Plan,
 ): Promise<LiveValue<Found>> {
-  const { limit } = question;
+  const { limit, offset } = question;
   const { rows, unseen } = await readPage(live, question, plan);
   const runs = rows.slice(0, limit);
-  if (runs.length > 0) ctx.saveLive({ kind: "task_run", rows: runs, readUs: live.startedUs });
+  const isAll = offset === 0 && rows.length <= limit && !plan.isCompared;
+  const ofFlowRuns = isAll ? onlyFlowRunIdsOf(question.set) : null;
+  const whole = ofFlowRuns === null ? {} : { ofFlowRuns, reachedUs: live.reachedUs() };
+  if (runs.length > 0 || ofFlowRuns !== null)
+    ctx.saveLive({ kind: "task_run", rows: runs, readUs: live.startedUs, ...whole });
   const names = await readRunNames(
     ctx,
     live,

@@ -94,6 +94,7 @@ function fillRecord(harness: ToolHarness): void {
   harness.events([updated]);
   const fromUs = harness.nowUs - DAY_US;
   for (const kind of ["event", "flow_run", "task_run"]) harness.cover(kind, { fromUs });
+  for (const scope of [good.id, bad.id]) harness.cover("task_run", { scope, fromUs: 0 });
   harness.following();
 }
 

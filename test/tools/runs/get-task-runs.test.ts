@@ -192,6 +192,21 @@ describe("get_task_runs without a time", () => {
     expect(away.structured).toMatchObject({ source: "record", coverage: { complete: false } });
   });
 
+  test("hands all task runs of a flow run to the writer as such, and a part of them as a part", async () => {
+    await using harness = await withSevenDays();
+    harness.fake.workspace.flowRuns.push(flowRun);
+    harness.fake.workspace.taskRuns.push(first, second);
+    const saved = async (args: object) => {
+      harness.saved.length = 0;
+      await harness.call(getTaskRunsTool, { flow_run: flowRun.id, ...args });
+      const batch = harness.saved.find(({ kind }) => kind === "task_run");
+      return batch?.kind === "task_run" ? [batch.rows.length, batch.ofFlowRuns] : null;
+    };
+    expect(await saved({})).toEqual([2, [flowRun.id]]);
+    expect(await saved({ limit: 1 })).toEqual([1, undefined]);
+    expect(await saved({ state: "FAILED" })).toEqual([1, undefined]);
+  });
+
   test("is not complete while Prefect is unreachable and older ones may exist", async () => {
     await using harness = await withSevenDays();
     losePrefect(harness, 10);
