@@ -84,11 +84,15 @@ export function newestEvents(ctx: EngineContext, limit: number): ConfirmedEvent[
     .slice(0, limit);
 }
 
-/** Marker events of the whole history, closer together the newer they are, and the oldest ones. */
+/**
+ * Marker events of the whole history, closer together the newer they are, the oldest ones, and a page of the newest: where a clock was
+ * set back, those that a backup has may be anywhere among them.
+ */
 export function spreadMarkers(ctx: EngineContext): ConfirmedEvent[] {
   if (!ctx.serverClock.isKnown) return [];
   const range = wholeRange(ctx);
   const found = findOldestConfirmedEvents(ctx.db, range, OLDEST);
+  append(found, findNewestConfirmedEvents(ctx.db, range, EVENTS_PER_PAGE));
   for (let skip = 0, count = 0; count < SPREAD; count += 1, skip = 2 * skip + 1) {
     const [event] = findNewestConfirmedEvents(ctx.db, range, 1, skip);
     if (event === undefined) break;
