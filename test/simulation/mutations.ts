@@ -321,10 +321,10 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "asked.filter((event) => !received.has(event.id)),",
   },
   {
-    name: "a restored database kept ids: its states of runs are taken for old answers",
-    file: "src/store/runs/flow-runs.ts",
-    find: "const isDoubted = options.doubtedUs !== undefined && heldUs <= options.doubtedUs;",
-    replace: "const isDoubted = false;",
+    name: "a restored database kept ids: its states of task runs are taken for old answers",
+    file: "src/store/runs/task-runs.ts",
+    find: " && heldUs > doubtedUs;",
+    replace: ";",
   },
   {
     name: "runs are not counted again",
