@@ -215,7 +215,9 @@ export function makePlan(seed: number): Plan {
                     ? deletedAndRestored(random)
                     : roll < 0.37
                       ? deletedAndLate(random)
-                      : [];
+                      : roll < 0.39
+                        ? sentAgain(random)
+                        : [];
   const lengthMs = Math.max(random.int(10, 45) * 1000, ...steps.map(endOf));
   const many = steps.length > 0 ? random.int(0, 3) : random.int(3, 9);
   for (let i = 0; i < many; i += 1) steps.push(makeStep(random, lengthMs, knobs));
@@ -234,23 +236,33 @@ function replacedDatabase(random: Prng, how: "emptied" | "restored"): Step[] {
   const atMs = random.int(1_500, 5_000);
   const laterMs = atMs + random.int(35_000, 50_000);
   const replacedMs = atMs + random.int(9_000, 14_000);
-  const isResent = how === "restored" && random.chance(0.5);
-  // The server stores twenty events at once: senders that have waited for it are faster than all that reads.
-  const count = isResent ? random.int(24, 40) : random.int(8, 16);
-  const resent = isResent ? random.int(20, count - 2) : 0;
+  const count = random.int(8, 16);
   const emit = { kind: "emit" as const, spreadMs: 0, ...ORDINARY };
   return [
     { ...emit, atMs, seed: random.int(1, 1e9), count, lateMs: 0 },
     { kind: "server", atMs: replacedMs, how, downMs: random.int(200, 2_000), backMs: replacedMs - atMs + 500 },
-    ...(isResent ? [{ kind: "resend-lost" as const, atMs: replacedMs + 100, count: resent }] : []),
     { kind: "fault", atMs: laterMs - 2_000, what: "deaf", forMs: 4_000 },
-    {
-      ...emit,
-      atMs: laterMs,
-      seed: random.int(1, 1e9),
-      count: count - resent - random.int(0, 1),
-      lateMs: laterMs - atMs,
-    },
+    { ...emit, atMs: laterMs, seed: random.int(1, 1e9), count: count - random.int(0, 1), lateMs: laterMs - atMs },
+  ];
+}
+
+/**
+ * A restored database has lost a flow run and many events, and most of the events are sent again while the server starts. It stores
+ * twenty at once, so that it has them before anything is read.
+ */
+function sentAgain(random: Prng): Step[] {
+  const atMs = random.int(1_500, 5_000);
+  // When the rounds do not read the time of the run any more.
+  const emitMs = atMs + random.int(140_000, 170_000);
+  const restoredMs = emitMs + random.int(8_000, 14_000);
+  const backMs = restoredMs - atMs + 500;
+  const run = { kind: "run" as const, fails: random.chance(0.5), deleted: false, silent: random.chance(0.2) };
+  return [
+    { kind: "emit", atMs: 500, seed: random.int(1, 1e9), count: 3, lateMs: 0, spreadMs: 0, ...ORDINARY },
+    { ...run, atMs, seed: random.int(1, 1e9) },
+    { kind: "emit", atMs: emitMs, seed: random.int(1, 1e9), count: 24, lateMs: 0, spreadMs: 0, ...ORDINARY },
+    { kind: "server", atMs: restoredMs, how: "restored", downMs: random.int(500, 2_000), backMs },
+    { kind: "resend-lost", atMs: restoredMs + 100, count: random.int(20, 23) },
   ];
 }
 

@@ -446,7 +446,10 @@ class World {
         return;
       }
       case "resend-lost": {
-        const lost = this.server.database.history.filter(({ removedBy }) => removedBy === "restored");
+        // Those of runs are sent by the server itself, which has lost the runs too.
+        const lost = this.server.database.history.filter(
+          ({ event, removedBy }) => removedBy === "restored" && !/^prefect\.(flow|task)-run\./.test(event.event),
+        );
         this.server.publish(lost.slice(-step.count).map(({ event, us }) => ({ event, us })));
         return;
       }
