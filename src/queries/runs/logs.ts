@@ -13,7 +13,7 @@ import { coverageEnd, coveredRanges } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findLogArrivals, findLogsOfFlowRun } from "../../store/logs/logs.ts";
 import { type FlowRunRow, findFlowRunRow } from "../../store/runs/flow-runs.ts";
-import { findFlowRunIdsBelow, findRunNames } from "../../store/runs/run-tree.ts";
+import { areChildrenRecorded, findFlowRunIdsBelow, findRunNames } from "../../store/runs/run-tree.ts";
 import { readRunNames } from "../names/run-names.ts";
 import type { LiveValue } from "../source/answer.ts";
 import { answerWhole, areRetriesRecorded } from "../source/answer.ts";
@@ -121,13 +121,15 @@ function recordedRuns(db: RecordDb, { flowRunId, includeSubflows }: LogsQuestion
 }
 
 /**
- * All subflows of an ended run are recorded: its task runs were read after its end, and the flow runs of its time are covered.
+ * All subflows of an ended run are recorded: its task runs were read after its end, with all flow runs that these represent, and the flow
+ * runs of its time are covered. A subflow may be expected before its parent began.
  */
 function areSubflowsRecorded(db: RecordDb, id: string): boolean {
   const run = findFlowRunRow(db, id);
   const [fromUs, toUs] = [run?.begin_us ?? null, run?.end_us ?? run?.state_us ?? null];
   if (fromUs === null || toUs === null) return false;
   const tasksUs = coveredRanges(db, "task_run", id).at(-1)?.toUs ?? Number.NEGATIVE_INFINITY;
+  if (!areChildrenRecorded(db, id)) return false;
   return tasksUs >= toUs && gapsIn({ fromUs, toUs }, mergeRanges(coveredRanges(db, "flow_run", ""))).length === 0;
 }
 

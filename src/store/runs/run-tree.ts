@@ -21,6 +21,15 @@ export function findFlowRunIdsBelow(db: RecordDb, flowRunId: string, depth: numb
   return found;
 }
 
+/** Whether all subflow runs are recorded that the recorded task runs of a flow run represent. */
+export function areChildrenRecorded(db: RecordDb, flowRunId: string): boolean {
+  const missing = db.prepare<unknown, [Uint8Array | null]>(
+    `SELECT 1 FROM task_run t WHERE t.flow_run_id = ? AND t.child_flow_run_id IS NOT NULL AND t.deleted_us IS NULL
+       AND NOT EXISTS (SELECT 1 FROM flow_run r WHERE r.id = t.child_flow_run_id) LIMIT 1`,
+  );
+  return missing.get(idBytes(flowRunId)) === null;
+}
+
 /** Names of runs by id; runs that are not recorded are absent. */
 export function findRunNames(
   db: RecordDb,

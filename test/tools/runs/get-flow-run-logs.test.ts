@@ -3,7 +3,7 @@ import { MINUTE_US, SECOND_US } from "../../../src/lib/time.ts";
 import type { Log } from "../../../src/model/objects.ts";
 import { markFlowRunsDeleted } from "../../../src/store/runs/flow-runs.ts";
 import { getFlowRunLogsTool } from "../../../src/tools/runs/get-flow-run-logs.ts";
-import { aFlowRun, aLog, anId, aTaskRun, at, T0_US } from "../../support/builders.ts";
+import { aFlowRun, aLog, anId, aState, aTaskRun, at, T0_US } from "../../support/builders.ts";
 import { openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
 
 const run = aFlowRun({
@@ -223,6 +223,30 @@ describe("get_flow_run_logs from Prefect", () => {
       { n: 1, message: "child works", flow_run: "child-sync" },
       { n: 2, message: "parent ends" },
     ]);
+  });
+
+  test("asks Prefect while a subflow is not recorded that was expected before what is covered", async () => {
+    await using harness = await openToolHarness();
+    const state = aState({ state_details: { child_flow_run_id: anId(110) } });
+    const standIn = aTaskRun({ id: task.id, flow_run_id: run.id, state });
+    const child = aFlowRun({ id: anId(110), name: "child-sync", parent_task_run_id: task.id, start_time: at(-90_000) });
+    harness.flowRuns([run]);
+    harness.taskRuns([standIn]);
+    harness.cover("event");
+    for (const kind of ["log", "task_run"]) harness.cover(kind, { scope: run.id, fromUs: 0 });
+    harness.cover("flow_run", { fromUs: T0_US });
+    harness.following();
+    harness.fake.workspace.flowRuns.push(run, child);
+    harness.fake.workspace.taskRuns.push(standIn);
+    harness.fake.workspace.logs.push(aLog({ flow_run_id: child.id, timestamp: at(2), message: "child works" }));
+    const ask = () => harness.call(getFlowRunLogsTool, { flow_run_id: run.id, include_subflows: true });
+    const { structured } = await ask();
+    expect(structured).toMatchObject({ source: "live", logs: [{ message: "child works" }] });
+    harness.flowRuns([child]);
+    harness.cover("task_run", { scope: child.id, fromUs: 0 });
+    harness.cover("log", { scope: child.id, fromUs: 0 });
+    harness.cover("flow_run", { fromUs: T0_US - 100_000 * SECOND_US });
+    expect((await ask()).structured).toMatchObject({ source: "record" });
   });
 
   test("states which of several runs has the last error, because each has its own line numbers", async () => {
