@@ -115,6 +115,11 @@ export function shortTime(iso: string, { day, keepsMillis }: Pick<TableOptions, 
   return `${iso.startsWith(day.slice(0, 4)) ? iso.slice(5, 10) : iso.slice(0, 10)} ${time}`;
 }
 
+/** Backslashes before a quote, and those at the end, would otherwise escape the one that is written after them. */
+function escapeQuotes(text: string): string {
+  return text.replace(/(\\*)("|$)/g, (_, slashes: string, quote: string) => slashes + slashes + (quote && '\\"'));
+}
+
 /** The cells that all rows share, the names of the columns, and a line for each row. */
 export function tableLines(rows: readonly ReadonlyMap<string, Cell>[], order: readonly string[] = []): TableText {
   const names = new Set(order.filter((name) => rows.some((row) => row.has(name))));
@@ -126,7 +131,7 @@ export function tableLines(rows: readonly ReadonlyMap<string, Cell>[], order: re
       const value = rows[0]?.get(name);
       if (name === "id" || value === undefined || !rows.every((row) => row.get(name) === value)) continue;
       // A value that would read as a further shared one is in quotes.
-      const text = /[;"]/.test(value) ? lineOf`"${asCell(value.replaceAll('"', '\\"'))}"` : value;
+      const text = /[;"]/.test(value) ? lineOf`"${asCell(escapeQuotes(value))}"` : value;
       shared.push(lineOf`${asCell(name)}=${text}`);
       names.delete(name);
     }
