@@ -289,7 +289,7 @@ describe("a change", () => {
 
       const otherArgs = await call(tool, { ...given, tags: ["other"], message: "other", confirm: preview.confirm });
       expect(otherArgs.isError).toBe(true);
-      const forged = await call(tool, { ...given, confirm: `${preview.confirm.slice(0, -2)}xx` });
+      const forged = await call(tool, { ...given, confirm: `${preview.confirm.slice(0, -2)}00` });
       expect(forged.structured).toMatchObject({ code: "invalid_input" });
       expect(sent()).toEqual([]);
 
