@@ -1,6 +1,6 @@
 /** The views and the calls that each draws. Used by the program, which answers the calls, and by the page. */
 
-export const VIEWS = ["dashboard", "diagnosis", "run", "events", "incidents", "reliability"] as const;
+export const VIEWS = ["dashboard", "diagnosis", "run", "events", "incidents", "reliability", "forecast"] as const;
 export type View = (typeof VIEWS)[number];
 
 export interface ViewCall {
@@ -17,6 +17,7 @@ export const FIRST_TOOL: Readonly<Record<View, string>> = {
   events: "read_events",
   incidents: "get_incidents",
   reliability: "get_reliability",
+  forecast: "forecast",
 };
 
 /** Null for a tool whose answers have no view. */

@@ -3,6 +3,7 @@ import type { View } from "../../calls.ts";
 import { DashboardView } from "./dashboard.tsx";
 import { DiagnosisView } from "./diagnosis.tsx";
 import { EventsView } from "./events.tsx";
+import { ForecastView } from "./forecast.tsx";
 import { IncidentsView } from "./incidents.tsx";
 import type { PageProps } from "./page.ts";
 import { ReliabilityView } from "./reliability.tsx";
@@ -20,4 +21,5 @@ export const PAGES: Readonly<Record<View, PageDefinition>> = {
   events: { title: "Events", component: EventsView },
   incidents: { title: "Incidents", component: IncidentsView },
   reliability: { title: "Reliability", component: ReliabilityView },
+  forecast: { title: "Forecast", component: ForecastView },
 };
