@@ -72,7 +72,7 @@ export const httpSettings = {
   PREFECT_MCP_HTTP_IDLE_SECONDS: ownSetting(number({ min: 1, max: 604_800 }), 900, {
     type: "seconds",
     toml: "mcp.http.idle_seconds",
-    description: "A tenant without calls stops syncing and closes its file after this time.",
+    description: "A tenant or another workspace without calls stops syncing and closes its file after this time.",
   }),
   PREFECT_MCP_HTTP_MAX_TENANTS: ownSetting(integer({ min: 1, max: 100_000 }), 100, {
     type: "number",
