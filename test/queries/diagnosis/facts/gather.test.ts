@@ -34,6 +34,8 @@ async function open(): Promise<ToolHarness> {
   for (const kind of ["work_pool", "work_queue", "worker", "concurrency_limit", "automation"] as const)
     harness.objects(kind, []);
   for (const kind of ["flow_run", "task_run", "event"]) harness.cover(kind, { fromUs: harness.nowUs - 2 * DAY_US });
+  // As where Prefect has no older task runs.
+  harness.cover("task_run", { fromUs: 0 });
   harness.following();
   return harness;
 }

@@ -149,6 +149,8 @@ export class World {
     harness.logs(this.logs);
     const fromUs = harness.nowUs - 30 * DAY_US;
     for (const kind of ["flow_run", "task_run", "event"]) harness.cover(kind, { fromUs });
+    // As where Prefect has no older task runs.
+    harness.cover("task_run", { fromUs: 0 });
     for (const run of this.runs.filter((one) => isTerminal(one.state_type ?? null)))
       for (const kind of ["log", "task_run"]) harness.cover(kind, { scope: run.id });
     harness.following();
