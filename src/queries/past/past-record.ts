@@ -5,8 +5,6 @@
 import { AppError } from "../../errors.ts";
 import { asNames, counted, joined, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import {
-  addUs,
-  DAY_US,
   earliestUs,
   formatIsoSeconds,
   type LocalUs,
@@ -58,8 +56,6 @@ export interface PastRecord extends Disposable {
   /** Whether everything that the record made again is certain. */
   readonly isCertain: boolean;
 }
-
-const RUNS_BACK_US = 30 * DAY_US;
 
 /** Throws AppError `invalid_input` for a moment in the future, `not_found` where the record does not know that moment. */
 export function openPast(ctx: QueryContext, question: PastQuestion): PastRecord {
@@ -145,7 +141,7 @@ function fill(ctx: QueryContext, source: RecordDb, past: RecordDb, filling: Fill
     const runs = copyRunsAt(source, past, { atUs, fromUs: runsSinceUs, nowUs });
     copyCoverage(source, past, atUs, runs);
     if (runs.unknown > 0)
-      doubt(sentence`${counted(runs.unknown, "flow run")} of then, whose state of then is not recorded, are left out.`);
+      doubt(sentence`Left out, because the state of then is not recorded: ${counted(runs.unknown, "flow run")}.`);
   });
   return {
     query: pastContext(ctx, past, localUs),
@@ -247,9 +243,4 @@ function pastContext(ctx: QueryContext, past: RecordDb, localUs: LocalUs): Query
     liveUntilMs,
     outage: { isOver: false, matters: false },
   };
-}
-
-/** Runs that are wanted without a window begin here. */
-export function defaultRunsSince(atUs: ServerUs): ServerUs {
-  return addUs(atUs, -RUNS_BACK_US);
 }

@@ -2,8 +2,8 @@
 import { AppError } from "../../errors.ts";
 import { isJsonObject } from "../../lib/exact-json.ts";
 import { own, type Sentence, sentence } from "../../lib/shown-text.ts";
-import { earliestUs, formatIsoSeconds, formatIsoUs, type ServerUs } from "../../lib/time.ts";
-import { defaultRunsSince, openPast, type PastKind, type PastRecord } from "../../queries/past/past-record.ts";
+import { addUs, formatIsoSeconds, formatIsoUs, type ServerUs } from "../../lib/time.ts";
+import { openPast, type PastKind, type PastRecord } from "../../queries/past/past-record.ts";
 import { RUNS_AS_NOW } from "../../queries/source/past-window.ts";
 import { STATES_AS_NOW } from "../../queries/source/run-window.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
@@ -11,20 +11,27 @@ import { answerText, withSentences } from "../answer/fenced.ts";
 import type { ToolAnswer, ToolContext, ToolDefinition } from "./define-tool.ts";
 import { timeArg } from "./shared-schemas.ts";
 
-/** `needs`: lists without which the tool cannot answer. The input of the tool has the argument `at`. */
-export function withMoment(tool: ToolDefinition, needs: readonly PastKind[]): ToolDefinition {
+export interface MomentOptions {
+  /** Lists without which the tool cannot answer. */
+  readonly needs: readonly PastKind[];
+  /** How long before the moment runs begin that the answer depends on, where no `since` is given. Runs in progress are always there. */
+  readonly runsBackUs: number;
+}
+
+/** The input of the tool has the argument `at`. */
+export function withMoment(tool: ToolDefinition, options: MomentOptions): ToolDefinition {
   return {
     ...tool,
     run(ctx, input) {
       const { at, ...rest } = input;
-      return typeof at === "string" ? runAt(tool, needs, ctx, at, rest) : tool.run(ctx, rest);
+      return typeof at === "string" ? runAt(tool, options, ctx, at, rest) : tool.run(ctx, rest);
     },
   };
 }
 
 async function runAt(
   tool: ToolDefinition,
-  needs: readonly PastKind[],
+  { needs, runsBackUs }: MomentOptions,
   ctx: ToolContext,
   at: string,
   input: Readonly<Record<string, unknown>>,
@@ -39,7 +46,7 @@ async function runAt(
   const sinceUs = typeof input.since === "string" ? timeArg("since", input.since, atUs) : undefined;
   // Twice the window, because the dashboard compares with the one before.
   const windowUs = sinceUs === undefined ? 0 : atUs - sinceUs;
-  const runsSinceUs = earliestUs(defaultRunsSince(atUs), atUs - 2 * windowUs);
+  const runsSinceUs = addUs(atUs, -Math.max(runsBackUs, 2 * windowUs));
   using past = openPast(ctx.query, { atUs, needs, runsSinceUs });
   try {
     const answer = await tool.run({ ...ctx, query: past.query, missing: new Set(past.missing) }, input);

@@ -51,7 +51,7 @@ export const getAutomationsTool = withMoment(
     },
     toItem: ({ automation, names }, { isFull }) => (isFull ? { ...automation } : briefAutomation(automation, names)),
   }),
-  ["automation"],
+  { needs: ["automation"], runsBackUs: 0 },
 );
 
 /** `names`: names of the objects that its actions act on, by id. */

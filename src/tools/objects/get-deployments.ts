@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { sentence } from "../../lib/shown-text.ts";
+import { DAY_US } from "../../lib/time.ts";
 import { withNotes } from "../../model/freshness.ts";
 import { listDeployments, readDeploymentDetail } from "../../queries/objects/deployments.ts";
 import { joinFreshness } from "../../queries/source/answer.ts";
@@ -99,5 +100,5 @@ export const getDeploymentsTool = withMoment(
       };
     },
   }),
-  ["deployment", "flow"],
+  { needs: ["deployment", "flow"], runsBackUs: 30 * DAY_US },
 );

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { own, sentence } from "../../lib/shown-text.ts";
+import { DAY_US } from "../../lib/time.ts";
 import { withNotes } from "../../model/freshness.ts";
 import { listPoolTypes, listWorkPools } from "../../queries/objects/work-pools.ts";
 import { MAX_LIMIT, offsetOf } from "../definition/list-arguments.ts";
@@ -72,5 +73,5 @@ export const getWorkPoolsTool = withMoment(
       return isSingle ? poolDetail(row) : poolBrief(row);
     },
   }),
-  ["work_pool", "work_queue", "worker"],
+  { needs: ["work_pool", "work_queue", "worker"], runsBackUs: DAY_US },
 );

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Sentence, sentence } from "../../lib/shown-text.ts";
 
-import { formatIsoUs, type ServerUs } from "../../lib/time.ts";
+import { DAY_US, formatIsoUs, type ServerUs } from "../../lib/time.ts";
 import { withNotes } from "../../model/freshness.ts";
 import type { ResolvedName } from "../../queries/names/names.ts";
 import { earlierDeploymentNotes } from "../../queries/objects/earlier-deployments.ts";
@@ -114,7 +114,7 @@ export const getFlowRunsTool = withMoment(
       return isFull ? { ...fullFlowRun(row), ...(hasFields ? brief : {}) } : brief;
     },
   }),
-  ["flow"],
+  { needs: ["flow"], runsBackUs: 30 * DAY_US },
 );
 
 /** A list "since" some time is about what happened: runs that are due later are in it only by `until` or by their state. */

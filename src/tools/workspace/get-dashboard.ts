@@ -10,7 +10,7 @@ import {
   type Sentence,
   sentence,
 } from "../../lib/shown-text.ts";
-import type { ServerUs } from "../../lib/time.ts";
+import { DAY_US, type ServerUs } from "../../lib/time.ts";
 import type { Kind } from "../../model/kinds.ts";
 import type { Slot } from "../../queries/limits/slots.ts";
 import type { RunCounts, TrendCounts } from "../../queries/runs/run-counts.ts";
@@ -72,7 +72,7 @@ const dashboardTool = defineTool({
   },
 });
 
-export const getDashboardTool = withMoment(dashboardTool, []);
+export const getDashboardTool = withMoment(dashboardTool, { needs: [], runsBackUs: 2 * DAY_US });
 
 function shortSlot(slot: Slot): Slot & { more_holders?: number } {
   const more = slot.holders.length - MAX_HOLDERS;

@@ -279,7 +279,7 @@ describe("at says where it does not know", () => {
     const { structured, text } = await harness.call(getFlowRunsTool, { at: at(500), since: "1h" });
     expect(structured.flow_runs).toHaveLength(1);
     expect(structured.coverage.complete).toBe(false);
-    expect(text).toContain("1 flow run of then, whose state of then is not recorded, are left out.");
+    expect(text).toContain("Left out, because the state of then is not recorded: 1 flow run.");
   });
 
   test("a window beyond what is covered is not complete, and no note claims an outage", async () => {
