@@ -289,7 +289,10 @@ describe("a change", () => {
 
       const otherArgs = await call(tool, { ...given, tags: ["other"], message: "other", confirm: preview.confirm });
       expect(otherArgs.isError).toBe(true);
-      const forged = await call(tool, { ...given, confirm: `${preview.confirm.slice(0, -2)}00` });
+      const forged = await call(tool, {
+        ...given,
+        confirm: `${preview.confirm.slice(0, -1)}${preview.confirm.endsWith("0") ? "1" : "0"}`,
+      });
       expect(forged.structured).toMatchObject({ code: "invalid_input" });
       expect(sent()).toEqual([]);
 
