@@ -18,7 +18,10 @@ export const SENSITIVE_LITERALS: readonly string[] = ['sensitive"', "sensitive\\
 const BREAK = "(?:\\r?\\n|\\\\{1,8}n)";
 const KIND = /\bstringData\b|\bkind\\{0,8}["']?[ \t]{0,8}:[ \t]{0,8}\\{0,8}["']?Secret\b/;
 /** The heading of a map in YAML; 1: its indentation. */
-const YAML_DATA = new RegExp(`(?:^|${BREAK}|["'])([ ]{0,40})(?:data|stringData):[ \\t]{0,8}(?=${BREAK})`, "g");
+const YAML_DATA = new RegExp(
+  `(?:^|${BREAK}|["']|[ \\t](?=stringData))([ ]{0,40})(?:data|stringData):[ \\t]{0,8}(?=${BREAK})`,
+  "g",
+);
 const YAML_LINE = new RegExp(`${BREAK}([ ]{0,40})([^\\n\\\\]{0,16384})`, "y");
 const YAML_ENTRY = /^["']?[\w./-]{1,128}["']?:[ \t]{0,8}(?=\S)/;
 const JSON_DATA = /\\{0,8}["'](?:data|stringData)\\{0,8}["'][ \t\n]{0,40}:[ \t\n]{0,40}\{([^{}]{1,65536})\}/g;

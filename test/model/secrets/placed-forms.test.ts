@@ -30,6 +30,21 @@ describe.each([
   });
 });
 
+test.each([
+  "order ",
+  "shop.order.3 ",
+  "12:00:00.123 | INFO    | Flow run 'x' - ",
+  "2026-11-30 12:00:00 | INFO | ",
+  "  > ",
+])("a secret is also replaced after %j", (before) => {
+  const random = seededRandom(9);
+  const left = [FILES, DATA, DIALOGUES, HEADERS, MORE_COMMANDS, URLS].flat().filter((form) => {
+    const secret = password(random, 16, "");
+    return redact.text(before + form.replaceAll("§", secret)).includes(secret);
+  });
+  expect(left).toEqual([]);
+});
+
 describe("a table that is printed row by row", () => {
   const row = (message: string) => ({ message, name: "prefect.flow_runs", flow_run_id: "f", task_run_id: null });
 

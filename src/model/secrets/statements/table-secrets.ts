@@ -2,7 +2,7 @@
 import type { Occurrence } from "../../../lib/literal-set.ts";
 import { NAMED_SECRET } from "../words/redaction-mark.ts";
 import { classOfName, type NameClass } from "../words/secret-names.ts";
-import { isSecretValue, isUnlikeWord } from "../words/secret-values.ts";
+import { isSecretValue, isUnlikeWord, looksGenerated } from "../words/secret-values.ts";
 
 const BREAK = /\r?\n|\\{1,8}(?:r\\{1,8})?n/g;
 /** A line of more characters is no title line. */
@@ -45,13 +45,22 @@ function titleOf(cell: string): string {
   // Before the first title may be the beginning of a log line.
   return cell
     .slice(cell.lastIndexOf(": ") + 1)
+    .replace(/^.*[ \t](?=["'][\w ]{1,60}["']\s*$)/, "")
     .trim()
     .replace(/^(?:["'`]|\*\*|\\{1,8}")+|(?:["'`]|\*\*|\\{1,8}")+$/g, "");
 }
 
+/** What a logger or a shell writes before the titles. */
+const PREFIX = /^.{0,200}(?:\b(?:DEBUG|INFO|WARNING|WARN|ERROR|CRITICAL|FATAL)[ \t]{0,8}[|:\]]|[ \t]-|>|\])[ \t]/;
+
 /** A table's line of titles with one that names a secret; null: another line. */
 export function titlesOf(line: string): Titles | null {
   if (line.length > MAX_TITLES) return null;
+  const prefix = PREFIX.exec(line)?.[0] ?? "";
+  return titlesIn(line) ?? (prefix === "" ? null : titlesIn(line.slice(prefix.length)));
+}
+
+function titlesIn(line: string): Titles | null {
   for (const separator of SEPARATORS) {
     const cells = cellsOf(line, separator);
     const titles = cells.map(({ from, to }) => titleOf(line.slice(from, to)));
@@ -103,10 +112,20 @@ function* linesOf(text: string): Generator<Part> {
 
 /** A name alone on its line, as a title of Markdown. */
 const HEADING = /^\s{0,20}#{0,6}\s{0,4}([\p{L}][\p{L} _-]{2,40}?)\s{0,8}$/u;
+/** The same at the end of a line, after what a logger writes. */
+const HEADING_AT_END = /[\s|>](?:#{1,6}\s{1,4})?([A-Za-z][\w-]{2,40})\s{0,8}$/;
 
-function headingOf(line: string): NameClass {
-  const name = line.length > 80 ? undefined : HEADING.exec(line)?.[1];
-  return name === undefined ? null : classOfName(name);
+interface Heading {
+  readonly of: NameClass;
+  readonly isAlone: boolean;
+}
+
+function headingOf(line: string): Heading | null {
+  const alone = line.length > 80 ? undefined : HEADING.exec(line)?.[1];
+  const of = classOfName(alone ?? "");
+  if (of !== null) return { of, isAlone: true };
+  const last = classOfName(HEADING_AT_END.exec(line.slice(-60))?.[1] ?? "");
+  return last === null ? null : { of: last, isAlone: false };
 }
 
 /** `names`: of the literals of names, in the order of the text. */
@@ -114,7 +133,7 @@ export function replaceColumns(text: string, names: readonly Pick<Occurrence, "s
   let result = "";
   let done = 0;
   let titles: Titles | null = null;
-  let heading: NameClass = null;
+  let heading: Heading | null = null;
   let next = 0;
   const replace = (from: number, to: number, by: string): void => {
     result += text.slice(done, from) + by;
@@ -132,7 +151,7 @@ export function replaceColumns(text: string, names: readonly Pick<Occurrence, "s
     }
     if (heading !== null) {
       const word = line.length > 300 ? undefined : WORD.exec(line)?.[1];
-      if (word !== undefined && isUnlikeWord(word, heading)) {
+      if (word !== undefined && (heading.isAlone ? isUnlikeWord(word, heading.of) : looksGenerated(word))) {
         const at = from + line.indexOf(word);
         replace(at, at + word.length, NAMED_SECRET);
       }
