@@ -1,6 +1,6 @@
 /** Incidents of the workspace: failures with one fingerprint, over deployments, from the first to the last. */
 import { sentence } from "../../lib/shown-text.ts";
-import { formatIsoSeconds, type ServerUs } from "../../lib/time.ts";
+import { DAY_US, formatIsoSeconds, type ServerUs } from "../../lib/time.ts";
 import { type Freshness, withNotes } from "../../model/freshness.ts";
 import { parseStateMessage } from "../../model/runs/traceback.ts";
 import { inSnapshot, type RecordDb } from "../../store/database.ts";
@@ -112,7 +112,10 @@ function noted(ctx: QueryContext, { isCut, incidents }: Found, freshness: Freshn
   const beginUs = presentWindow(db, "flow_run", nowUs).fromUs;
   return withNotes(freshness, [
     ...(isCut ? [sentence`Only the newest ${MAX_FAILURES} failures were looked at.`] : []),
-    sentence`First occurrences are known back to ${formatIsoSeconds(beginUs)}, where the recorded runs begin.`,
+    // Where all runs are recorded, first occurrences are what they say.
+    ...(beginUs < DAY_US
+      ? []
+      : [sentence`First occurrences are known back to ${formatIsoSeconds(beginUs)}, where the recorded runs begin.`]),
   ]);
 }
 

@@ -17,7 +17,9 @@ export function rangeText({ fromUs, toUs }: Range): Sentence {
   return isSinceEver(fromUs) ? sentence`all of it up to ${end}` : sentence`${formatIsoSeconds(fromUs)} to ${end}`;
 }
 
-/** A range that is missing: the same, or `everything before 2026-01-31T00:00:00Z`. */
+/** A range that is missing: the same, `everything before 2026-01-31T00:00:00Z`, or a single moment. */
 export function gapText({ fromUs, toUs }: Range): Sentence {
-  return isSinceEver(fromUs) ? sentence`everything before ${formatIsoSeconds(toUs)}` : rangeText({ fromUs, toUs });
+  const end = formatIsoSeconds(toUs);
+  if (fromUs === toUs) return sentence`${end}`;
+  return isSinceEver(fromUs) ? sentence`everything before ${end}` : rangeText({ fromUs, toUs });
 }

@@ -29,13 +29,15 @@ function listInWords({ items }: JsonSchema): Sentence {
 }
 
 /** Bounds that JSON Schema adds to every integer say nothing. */
-function rangeInWords({ minimum, maximum }: JsonSchema): Sentence {
-  const [from, to] = [minimum, maximum].map((one) =>
+function rangeInWords({ minimum, maximum, exclusiveMinimum }: JsonSchema): Sentence {
+  const [from, to, above] = [minimum, maximum, exclusiveMinimum].map((one) =>
     typeof one === "number" && Number.isSafeInteger(one) && Math.abs(one) < Number.MAX_SAFE_INTEGER ? one : undefined,
   );
   if (from !== undefined && to !== undefined) return sentence` from ${figure(from)} to ${figure(to)}`;
   if (from !== undefined) return sentence` of at least ${figure(from)}`;
-  return to === undefined ? own("") : sentence` of at most ${figure(to)}`;
+  const least = above === undefined ? "" : sentence` above ${figure(above)}`;
+  const both = above !== undefined && to !== undefined ? sentence` and` : "";
+  return to === undefined ? sentence`${least}` : sentence`${least}${both} of at most ${figure(to)}`;
 }
 
 function optionsOf(schema: JsonSchema): string[] {

@@ -2,17 +2,21 @@
 
 import { distance as editDistance } from "fastest-levenshtein";
 import { asNames, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
-import { closest } from "../../lib/similar.ts";
+import { closest, similarity } from "../../lib/similar.ts";
 
 /** No name of a tool, argument or field is longer. Of longer texts only the beginning is compared and quoted. */
 export const LONGEST_NAME = 100;
 
 const MOST_NAMED = 20;
+/** Below, two names have some letters in common by chance, as "hour" and "resource". */
+const LEAST_SIMILAR = 0.45;
 
 /** The candidate with the fewest edits, or else the most similar one; undefined when none is close. */
 export function nearest(given: string, candidates: readonly string[]): string | undefined {
   const name = given.slice(0, LONGEST_NAME);
-  return nearestNames(name, candidates, 1)[0] ?? closest(name, candidates, 1)[0];
+  const similar = closest(name, candidates, 1)[0];
+  const isMeant = similar !== undefined && similarity(name, similar) >= LEAST_SIMILAR;
+  return nearestNames(name, candidates, 1)[0] ?? (isMeant ? similar : undefined);
 }
 
 /** `"flowrun"; did you mean "flow_run"?`, without the question when no candidate is close. */

@@ -9,6 +9,7 @@ test("a range without a beginning is written in words, every other one by its tw
   ];
   expect<string>(rangeText({ fromUs: 0, toUs })).toBe("all of it up to 2026-01-31T00:00:00Z");
   expect<string>(gapText({ fromUs: 0, toUs })).toBe("everything before 2026-01-31T00:00:00Z");
+  expect<string>(gapText({ fromUs: toUs, toUs })).toBe("2026-01-31T00:00:00Z");
   for (const toText of [rangeText, gapText])
     expect<string>(toText({ fromUs, toUs })).toBe("2026-01-30T09:00:00Z to 2026-01-31T00:00:00Z");
 });

@@ -81,6 +81,17 @@ describe("get_incidents from the record", () => {
     expect(text).toContain("first bad run: bad-one, after good-one completed; no recorded change");
   });
 
+  test("states since when first occurrences are known, unless all runs are recorded", async () => {
+    for (const isAll of [false, true]) {
+      await using harness = await openToolHarness();
+      record(harness, [ended(600, { name: "bad-one", message: REFUSED(8001) })]);
+      if (isAll) harness.cover("flow_run", { fromUs: 0 });
+      const { structured, text } = await harness.call(getIncidentsTool, {});
+      expect(structured.incidents).toHaveLength(1);
+      expect([text.includes("First occurrences are known back to"), text.includes("1970")]).toEqual([!isAll, false]);
+    }
+  });
+
   test("says in which state each incident is", async () => {
     await using harness = await openToolHarness();
     record(harness, [
