@@ -26,7 +26,7 @@ export interface IncidentsQuestion {
   readonly nowUs: ServerUs;
   /** Empty: all. */
   readonly states: readonly IncidentState[];
-  /** Only incidents with a failure that this accepts. */
+  /** Only incidents with a failure that this accepts, be it of a run whose subflow failed. */
   readonly concerns: (failure: Failure) => boolean;
   readonly limit: number;
   readonly offset: number;
@@ -80,7 +80,9 @@ export async function listIncidents(ctx: QueryContext, question: IncidentsQuesti
       isEmpty: ({ incidents }) => incidents.length === 0,
     },
   );
-  const recent = value.incidents.filter(({ lastUs, failures }) => lastUs >= sinceUs && failures.some(concerns));
+  const recent = value.incidents.filter(
+    ({ lastUs, failures, parents }) => lastUs >= sinceUs && (failures.some(concerns) || parents.some(concerns)),
+  );
   const counts: Partial<Record<IncidentState, number>> = {};
   for (const { state } of recent) counts[state] = (counts[state] ?? 0) + 1;
   const wanted = states.length === 0 ? recent : recent.filter(({ state }) => states.includes(state));

@@ -78,7 +78,7 @@ export const getIncidentsTool = defineTool({
       facts: counts.length > 0 ? [sentence`states: ${joined(counts, ", ")}`] : [],
       rowLines: incidentLines,
       hint: sentence`Narrow by state, deployment or since.`,
-      none: sentence`No run failed.`,
+      none: isNarrowed(args) ? sentence`No incident matches.` : sentence`No run failed.`,
     });
   },
 });
@@ -102,4 +102,8 @@ async function concernsOf(ctx: QueryContext, args: Input): Promise<(failure: Fai
     (deployment === null || failure.deploymentId === deployment.id) &&
     (flow === null || failure.flowId === flow.id) &&
     (pool === null || failure.workPoolName === pool.name);
+}
+
+function isNarrowed(args: { readonly [name: string]: unknown }): boolean {
+  return ["state", "deployment", "flow", "work_pool"].some((name) => args[name] !== undefined);
 }

@@ -193,6 +193,22 @@ describe("get_incidents from the record", () => {
     expect(structured.incidents).toMatchObject([{ count: 1, failed_parents: 1, flow_runs: [{ id: anId(71) }] }]);
   });
 
+  test("the incident of a subflow concerns the deployment of its parent", async () => {
+    await using harness = await openToolHarness();
+    const parent = ended(0, { id: anId(70), message: REFUSED(1) });
+    const task = aTaskRun({ id: anId(72), flow_run_id: parent.id });
+    record(harness, [
+      parent,
+      ended(1, { id: anId(71), deployment_id: null, parent_task_run_id: task.id, message: REFUSED(1) }),
+    ]);
+    harness.taskRuns([task]);
+    const { structured } = await harness.call(getIncidentsTool, { deployment: "load" });
+    expect(structured.incidents).toMatchObject([{ count: 1, failed_parents: 1 }]);
+    const other = await harness.call(getIncidentsTool, { deployment: "report" });
+    expect([other.structured.incidents, other.text.includes("No incident matches.")]).toEqual([[], true]);
+    expect(other.text).not.toContain("No run failed");
+  });
+
   test("narrows by deployment and since, and pages", async () => {
     await using harness = await openToolHarness();
     record(harness, [
