@@ -8,7 +8,17 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { formatIsoUs } from "../../src/lib/time.ts";
-import { CODE, COMMANDS, DEVICES, LANGUAGES, MARKUP, SENTENCES, SQL } from "../model/secrets/common-forms.ts";
+import {
+  CODE,
+  COMMANDS,
+  DEVICES,
+  LANGUAGES,
+  LISTED_COMMANDS,
+  MARKUP,
+  SENTENCES,
+  SQL,
+} from "../model/secrets/common-forms.ts";
+import { DATA, DIALOGUES, FILES, HEADERS } from "../model/secrets/placed-forms.ts";
 import { password, privateKey, TOKEN_TEMPLATES, tokenSample } from "../model/secrets/secret-samples.ts";
 import {
   aConcurrencyLimit,
@@ -31,7 +41,8 @@ import { runProduct, startProduct } from "../support/process/product.ts";
 import { seededRandom } from "../support/random.ts";
 import { waitUntil } from "../support/time/wait-until.ts";
 
-const FORMS = [SQL, CODE, SENTENCES, MARKUP, LANGUAGES, COMMANDS, DEVICES].flat();
+const KNOWN_FORMS = [SQL, CODE, SENTENCES, MARKUP, LANGUAGES, COMMANDS, DEVICES];
+const FORMS = [...KNOWN_FORMS, LISTED_COMMANDS, DATA, DIALOGUES, FILES, HEADERS].flat();
 
 type Planter = ReturnType<typeof createPlanter>;
 
@@ -95,6 +106,7 @@ const nested = (plant: Planter) => ({
   env: { DB_PASSWORD: plant.secretValue(), SERVICE_TOKEN: plant.secretValue() },
   items: [{ name: "API_KEY", value: plant.secretValue() }],
   command: ["tool", "--password", plant.secretValue()],
+  args: ["curl", "-sSu", `etl:${plant.secretValue()}`, "https://example.com"],
   [`name ${plant.text()}`]: 1,
 });
 
