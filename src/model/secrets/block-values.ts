@@ -104,7 +104,7 @@ export function valueField(text: string, at: number): number | null {
 /** A map, or a list, below its name: in braces, in brackets, or in lines that are indented. */
 const MAP = new RegExp(`[{[]|[ \\t]{0,8}${BREAK}[ \\t]{1,40}(?:- )?`, "y");
 const MEMBER = /(?:[:=]|(?<=[\s"'[,-]))[ \t]{0,8}\\{0,8}["']?([^\s"',{}[\]\\:=]{12,200})/g;
-const MAX_MAP = 2_000;
+const MAX_MAP = 400;
 
 /** The first value in the map that a program made. `at`: after the sign. */
 export function valueInMap(text: string, at: number): Value | null {

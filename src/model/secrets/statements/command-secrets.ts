@@ -62,9 +62,6 @@ const WORD = new RegExp(
   "y",
 );
 const MAX_WORDS = 40;
-/** The words of a command end where another one begins. */
-const ANY_PROGRAM =
-  /^(?:mysql|mariadb|sshpass|redis-cli|mongo|mongosh|beeline|hive|openssl|smbclient|docker|podman|kubectl|sqlcmd)$/;
 const START = /(?:^|[\s"'`/;|&(,[$])([a-z7][a-z0-9_.-]{1,23})(?=[\s"'\\,])/gi;
 
 interface Word {
@@ -77,6 +74,11 @@ interface Word {
   readonly isGlued: boolean;
 }
 
+function programOf(word: string): string {
+  return word.slice(Math.max(word.lastIndexOf("/"), word.lastIndexOf("\\")) + 1).toLowerCase();
+}
+
+/** The words of a command end where another one begins: otherwise each of many commands would read those after it. */
 function wordsAfter(text: string, at: number): Word[] {
   const words: Word[] = [];
   let next = at;
@@ -89,7 +91,7 @@ function wordsAfter(text: string, at: number): Word[] {
     const [whole, gap, quote, quoted, plain] = found;
     const word = quoted ?? plain ?? "";
     const end = found.index + whole.length;
-    if (words.length > 0 && quote === undefined && ANY_PROGRAM.test(word)) break;
+    if (words.length > 0 && isProgram(programOf(word))) break;
     const from = end - word.length - (quote?.length ?? 0);
     words.push({ index: words.length, from, text: word, isGlued: gap === "" && words.length > 0 });
     next = end;
@@ -204,7 +206,7 @@ export function replaceCommandItems(items: readonly unknown[]): readonly unknown
   for (let at = 0; at < Math.min(items.length - 1, MAX_WORDS); at += 1) {
     const item = items[at];
     if (typeof item !== "string" || item.length > 200) continue;
-    const name = item.slice(Math.max(item.lastIndexOf("/"), item.lastIndexOf("\\")) + 1).toLowerCase();
+    const name = programOf(item);
     if (!isProgram(name)) continue;
     const words = items
       .slice(at + 1, at + 1 + MAX_WORDS)

@@ -6,7 +6,7 @@ import { isSecretValue, isUnlikeWord, looksGenerated } from "../words/secret-val
 
 const BREAK = /\r?\n|\\{1,8}(?:r\\{1,8})?n/g;
 /** A line of more characters is no title line. */
-const MAX_TITLES = 2_000;
+const MAX_TITLES = 500;
 const MAX_COLUMNS = 200;
 /** In order of preference: tables with bars also have blanks, CSV with tabs also commas. */
 const SEPARATORS: readonly RegExp[] = [/[|│┆┃]/g, /\t|\\{1,8}t/g, /;/g, /,/g, / {2,}/g];
