@@ -48,10 +48,19 @@ async function startWorkspace() {
     expected_start_time: now(-600),
     end_time: now(-590),
   });
+  const goodRun = aFlowRun({
+    id: anId(7),
+    name: "quiet-heron",
+    flow_id: flow.id,
+    deployment_id: deployment.id,
+    expected_start_time: now(-1200),
+    start_time: now(-1200),
+    end_time: now(-1190),
+  });
   fake.workspace.flows.push(flow);
   fake.workspace.workPools.push(pool);
   fake.workspace.deployments.push(deployment);
-  fake.workspace.flowRuns.push(run);
+  fake.workspace.flowRuns.push(run, goodRun);
   fake.workspace.taskRuns.push(aTaskRun({ flow_run_id: run.id, start_time: now(-595) }));
   fake.workspace.logs.push(aLog({ flow_run_id: run.id, level: 40, timestamp: now(-592) }));
   fake.workspace.automations.push(anAutomation());
@@ -64,6 +73,7 @@ const FURTHER: Readonly<Record<string, readonly object[]>> = {
   get_flow_runs: [{ flow_run: "wandering-guan", detail: "full" }, { state: ["FAILED"] }, { name: "no-such-run" }],
   get_flow_run_logs: [{ flow_run_id: "wandering-guan", include_subflows: true }, { flow_run_id: anId(99) }],
   get_task_runs: [{ flow_run: "wandering-guan" }],
+  compare_runs: [{ flow_run: "wandering-guan" }, { flow_run: "wandering-guan", with: "quiet-heron" }],
   get_deployments: [{ deployment: "nightly", detail: "full" }],
   get_work_pools: [{ work_pool: "etl-pool", detail: "full" }],
   get_artifacts: [{ flow_run: "wandering-guan" }, { filter: {}, detail: "full" }],
