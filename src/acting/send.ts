@@ -1,4 +1,4 @@
-import { type Sentence, sentence } from "../lib/shown-text.ts";
+import { counted, type Sentence, sentence } from "../lib/shown-text.ts";
 import type { PrefectWriter } from "../prefect/write-api.ts";
 import type { ChangePlan } from "./plan.ts";
 
@@ -49,7 +49,7 @@ export async function sendPlan(plan: ChangePlan, { writer, signal, progress }: S
       const isOfOneTarget = kind === "refused" && (error.code === "invalid_input" || error.code === "not_found");
       if (!isOfOneTarget) stop = "an earlier request of this change failed";
     }
-    progress(index + 1, plan.steps.length, sentence`${index + 1} of ${plan.steps.length} requests sent`);
+    progress(index + 1, plan.steps.length, sentence`${index + 1} of ${counted(plan.steps.length, "request")} sent`);
   }
   return sent;
 }

@@ -73,7 +73,7 @@ async function planFree({ query, live }: PlanContext, limit: ConcurrencyLimit): 
         observe: async (reader) => {
           const now = Number((await readLimit(reader, limit.id)).active_slots ?? 0);
           // Others may have taken some of the freed slots meanwhile.
-          return seenAs(now < taken || now === left, `${now} of ${limit.limit} slots taken`);
+          return seenAs(now < taken || now === left, takenText(now, limit));
         },
       },
     ],
@@ -114,8 +114,12 @@ function nothingLeaked(limit: ConcurrencyLimit, taken: number, alive: readonly L
   );
 }
 
+function takenText(taken: number, { limit }: ConcurrencyLimit): string {
+  return sentence`${taken} of ${counted(Number(limit), "slot")} taken`;
+}
+
 function targetOf(limit: ConcurrencyLimit): Target {
-  const state = `${limit.active_slots ?? 0} of ${limit.limit} slots taken`;
+  const state = takenText(Number(limit.active_slots ?? 0), limit);
   return { kind: "concurrency_limit", id: limit.id, name: limit.name, state };
 }
 

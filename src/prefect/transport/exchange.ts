@@ -25,6 +25,8 @@ interface HttpTry {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
+  /** Whether it changes something: only then is 201 a whole answer. Reading routes are POST too. */
+  readonly isWrite: boolean;
   /** Limit for the answer; the connection's limit applies too. */
   readonly maxBytes?: number | undefined;
 }
@@ -110,7 +112,7 @@ export function createTransport(connection: PrefectConnection, clock: Clock, sha
     const reservation = reserveFrom(budgets);
     try {
       const text = await readText(response, Math.min(request.maxBytes ?? maxBytes, maxBytes), reservation);
-      const isWhole = status === WHOLE_ANSWER || (status === CREATED && request.method !== "GET");
+      const isWhole = status === WHOLE_ANSWER || (status === CREATED && request.isWrite);
       const body = isWhole ? parseBody(text, connection) : { json: undefined, excess: null };
       return { status, headers, text, ...body };
     } finally {

@@ -62,6 +62,7 @@ interface Call {
   readonly signal: AbortSignal | undefined;
   /** Deadline of the call. */
   readonly endMs: SteadyMs;
+  readonly isWrite: boolean;
   readonly maxBytes: number | undefined;
 }
 
@@ -103,7 +104,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
     const json = call.body === undefined ? {} : { "Content-Type": "application/json" };
     const { method, body, maxBytes } = call;
     const answer = await transport.send(
-      { method, url: call.url, headers: { ...headers, ...json, ...extra }, body, maxBytes },
+      { method, url: call.url, headers: { ...headers, ...json, ...extra }, body, isWrite: call.isWrite, maxBytes },
       Math.min(remainingMs, connection.requestTimeoutMs),
       call.signal,
     );
@@ -200,6 +201,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
       body: body === undefined ? undefined : JSON.stringify(body),
       signal,
       endMs: addMs(clock.steadyMs(), deadlineMs),
+      isWrite: false,
       maxBytes: options.maxBytes,
     };
     const answer = await sendWithRetries(request, retries);
@@ -233,6 +235,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
       body: JSON.stringify(body),
       signal: undefined,
       endMs,
+      isWrite: true,
       maxBytes: undefined,
     };
     const sendOnce = async (extra: Readonly<Record<string, string>>) => {

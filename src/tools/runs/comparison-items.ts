@@ -194,7 +194,7 @@ function timeText(time: string | null): Sentence {
 function durationLine({ duration: { seconds, with_seconds, late_seconds, with_late_seconds } }: ComparisonItem): Line {
   const text = (value: number | null) => (value === null ? own("unknown") : durationText(value * SECOND_US));
   const factor =
-    seconds !== null && with_seconds ? sentence`, ${Number((seconds / with_seconds).toFixed(2))} times` : "";
+    seconds !== null && with_seconds ? sentence`, ${Number((seconds / with_seconds).toFixed(2))} × as long` : "";
   return sentence`duration: ${text(seconds)}, with ${text(with_seconds)}${factor}; start after it was due: ${text(late_seconds)}, with ${text(with_late_seconds)}`;
 }
 
