@@ -296,13 +296,21 @@ describe("a change", () => {
       expect(forged.structured).toMatchObject({ code: "invalid_input" });
       expect(sent()).toEqual([]);
 
-      const answer = await call(tool, { ...given, confirm: preview.confirm });
+      let confirm = preview.confirm;
+      let answer = await call(tool, { ...given, confirm });
+      // Without a worker the deployment becomes NOT_READY at some moment, by itself: what was shown is no longer true then.
+      if (answer.structured.preview !== undefined) {
+        expect(sent()).toEqual([]);
+        expect(answer.structured.preview.requests).toEqual(preview.requests);
+        confirm = answer.structured.preview.confirm;
+        answer = await call(tool, { ...given, confirm });
+      }
       expect(answer.isError).toBe(false);
       expect(answer.structured).toMatchObject({ complete: true, done: preview.count, of: preview.count });
       expect(sent()).toEqual(preview.requests);
       await effect(answer);
 
-      const replayed = await call(tool, { ...given, confirm: preview.confirm });
+      const replayed = await call(tool, { ...given, confirm });
       expect(replayed.structured).toMatchObject({
         code: "invalid_input",
         message: expect.stringContaining("used before"),
