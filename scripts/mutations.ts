@@ -40,6 +40,7 @@ async function simulate(mutation: Mutation, text: string): Promise<{ caught: boo
     const failure = /fails: (.*)/.exec(out)?.[1];
     // A copy that cannot run proves nothing about the simulation.
     if (failure === undefined) throw new Error(`The simulation ended with ${code}: ${err}`);
+    if (/ is not (defined|a function)/.test(failure)) throw new Error(`The fault is not code that runs: ${failure}`);
     const after = /after (\d+) schedules/.exec(out)?.[1] ?? "?";
     return { caught: true, summary: `${after.padStart(5)}  ${failure.slice(0, 90)}` };
   } finally {

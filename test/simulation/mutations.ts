@@ -34,7 +34,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "src/sync/context/ingest.ts",
     find: "    const clean = events.map((event) => this.redact.event(event));\n",
     replace:
-      '    if (claim) inTransaction(this.db, () => this.claimWriter.cover("event", "", claim));\n    const clean = events.map((event) => this.redact.event(event));\n',
+      '    if (claim) this.repairs.transaction(() => this.claimWriter.cover("event", "", claim));\n    const clean = events.map((event) => this.redact.event(event));\n',
   },
   {
     name: "a page claims the whole range",
@@ -137,7 +137,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "src/sync/context/ingest.ts",
     find: '      if (claim) this.claimWriter.cover("event", "", claim);\n',
     replace:
-      '      if (claim) this.claimWriter.cover("event", "", claim);\n      else if (source === "stream" && inserted.length > 1) {\n        const stamps = inserted.map((event) => parseIsoUs(event.occurred) ?? 0).sort((a, b) => a - b);\n        const reached = this.toServerUs(this.clock.nowUs() - 3_000_000);\n        if (reached !== null) this.claimWriter.cover("event", "", { fromUs: stamps[0] ?? 0, toUs: Math.min(reached, stamps.at(-1) ?? 0), source: "stream", verifiedUs: this.clock.nowUs() });\n      }\n',
+      '      if (claim) this.claimWriter.cover("event", "", claim);\n      else if (source === "stream" && inserted.length > 1) {\n        const stamps = inserted.map((event) => parseIsoUs(event.occurred) ?? 0).sort((a, b) => a - b);\n        const reached = this.serverClock.toServerUs(this.clock.nowUs() - 3_000_000);\n        if (reached !== null) this.claimWriter.cover("event", "", { fromUs: stamps[0] ?? 0, toUs: Math.min(reached, stamps.at(-1) ?? 0), source: "stream", verifiedUs: this.clock.nowUs() });\n      }\n',
   },
   {
     name: "a copy over REST does not replace the streamed one",
