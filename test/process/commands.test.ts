@@ -216,6 +216,14 @@ test("tools lists all tools; an unknown command is refused", async () => {
     ["get_lineage", "needs --tools all or its name in PREFECT_MCP_TOOLS_ALLOW"],
     ["docs_search_prefect", "needs PREFECT_MCP_DOCS=on or --tools all"],
     ["docs_get_release_notes", "needs PREFECT_MCP_DOCS=on or --tools all"],
+    ...[
+      "run_deployment",
+      "change_flow_run",
+      "change_schedule",
+      "change_work_pool",
+      "change_concurrency_limit",
+      "change_automation",
+    ].map((name) => [name, `needs PREFECT_MCP_WRITES=${name}`]),
   ]);
   const typo = await cli("stauts");
   expect([typo.code, typo.stdout]).toEqual([2, ""]);
