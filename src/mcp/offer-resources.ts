@@ -11,6 +11,7 @@ import { RESOURCE_TEMPLATES, RESOURCES } from "../resources/index.ts";
 import { LONGEST_NAME } from "../tools/definition/suggestions.ts";
 import { errorOf } from "./call-result.ts";
 import { type CallHandle, callTool, publicError } from "./guard.ts";
+import { appResources, readApp, showsApps } from "./offer-apps.ts";
 import { internalError, invalidParamsError, LISTS, resourceNotFound, shownUri } from "./protocol-errors.ts";
 import type { Tenant } from "./tenant.ts";
 
@@ -20,8 +21,11 @@ export function offerResources(mcp: McpServer, tenant: Tenant): void {
   const isOffered = (tool: string) => tenant.tools().some((one) => one.name === tool);
   const resources = () => RESOURCES.filter(({ content }) => "text" in content || isOffered(content.tool));
   const templates = () => RESOURCE_TEMPLATES.filter((one) => isOffered(one.toolCall({}).tool));
-  server.setRequestHandler("resources/list", () => ({
-    resources: resources().map(({ content: _, ...listed }) => listed),
+  server.setRequestHandler("resources/list", (_, ctx) => ({
+    resources: [
+      ...resources().map(({ content: __, ...listed }) => listed),
+      ...(showsApps(mcp, ctx) ? appResources(isOffered) : []),
+    ],
   }));
   server.setRequestHandler("resources/templates/list", () => {
     const listed = templates().map(({ toolCall: _, complete: __, ...one }) => one);
@@ -37,6 +41,8 @@ export function offerResources(mcp: McpServer, tenant: Tenant): void {
     return { resourceTemplates: all };
   });
   server.setRequestHandler("resources/read", async ({ params: { uri } }, ctx) => {
+    const app = await readApp(uri);
+    if (app !== null) return { contents: [app] };
     const { uri: plain, workspace } = splitWorkspace(uri);
     const resource = resources().find((one) => one.uri === plain);
     if (resource && "text" in resource.content && workspace === null) {

@@ -7,6 +7,7 @@ import { toolNamed } from "../tools/index.ts";
 import { INSTRUCTIONS } from "../tools/workspace/orientation.ts";
 import { askUser, confirmationOf } from "./confirm-call.ts";
 import { type CallHandle, callTool } from "./guard.ts";
+import { APPS_CAPABILITY, appMeta, showsApps } from "./offer-apps.ts";
 import { offerPrompts } from "./offer-prompts.ts";
 import { offerResources } from "./offer-resources.ts";
 import { offerSkills, SKILLS_CAPABILITY } from "./offer-skills.ts";
@@ -38,7 +39,7 @@ export function buildServer(tenant: Tenant): McpServer {
       resources: { listChanged: true, subscribe: tenant.watch !== undefined },
       prompts: { listChanged: false },
       completions: {},
-      extensions: SKILLS_CAPABILITY,
+      extensions: { ...SKILLS_CAPABILITY, ...APPS_CAPABILITY },
     },
     instructions: INSTRUCTIONS,
     jsonSchemaValidator: NO_VALIDATOR,
@@ -49,7 +50,10 @@ export function buildServer(tenant: Tenant): McpServer {
       "prompts/list": COMMON_LIST,
     },
   });
-  mcp.server.setRequestHandler("tools/list", () => ({ tools: tenant.tools().map(toListing) }));
+  mcp.server.setRequestHandler("tools/list", (_, ctx) => {
+    const listed = tenant.tools().map(toListing);
+    return { tools: showsApps(mcp, ctx) ? listed.map((tool) => ({ ...tool, ...appMeta(tool.name) })) : listed };
+  });
   mcp.server.setRequestHandler("tools/call", async (request, ctx) => {
     const { name, arguments: args } = request.params;
     const tool = toolOrError(tenant.tools(), name);

@@ -159,7 +159,7 @@ test("skills are declared, listed and found by their URI, and their digest is th
   await using harness = await recorded();
   await using wired = await connect(harness);
   const { client } = wired;
-  expect(client.getServerCapabilities()?.extensions).toEqual({ "io.modelcontextprotocol/skills": {} });
+  expect(client.getServerCapabilities()?.extensions).toMatchObject({ "io.modelcontextprotocol/skills": {} });
   const skills = z.object({ skills: z.array(z.object({ uri: z.string() }).loose()) }).loose();
   const listed = await client.request({ method: "skills/list", params: {} }, skills);
   expect(listed.skills.map(({ uri }) => uri)).toEqual([

@@ -61,7 +61,7 @@ describe.each(ERAS)("the server in the %s era", (era) => {
       resources: { listChanged: true, subscribe: false },
       prompts: { listChanged: false },
       completions: {},
-      extensions: { "io.modelcontextprotocol/skills": {} },
+      extensions: { "io.modelcontextprotocol/skills": {}, "io.modelcontextprotocol/ui": {} },
     });
     const instructions = wired.client.getInstructions() ?? "";
     expect(instructions).toMatch(/^[^\n]*one Prefect workspace/);
