@@ -1,48 +1,14 @@
 import { describe, expect, test } from "bun:test";
-import { Client } from "@modelcontextprotocol/client";
-import { systemClock } from "../../src/lib/clock.ts";
-import { LineTransport } from "../../src/mcp/stdio/line-transport.ts";
-import { serveOverStdio } from "../../src/mcp/stdio/stdio.ts";
 import { allTools } from "../../src/tools/index.ts";
 import { FIRST_TOOL, VIEWS } from "../../src/views/calls.ts";
 import { fakeTenant } from "./fake-tenant.ts";
-import { makePipe } from "./stdio/pipe.ts";
+import { connectClient, ERAS, type Era } from "./pipe-client.ts";
 
-type Era = "legacy" | "modern";
-const ERAS: readonly Era[] = ["legacy", "modern"];
 const APP = "text/html;profile=mcp-app";
 const WITH_APPS = { extensions: { "io.modelcontextprotocol/ui": { mimeTypes: [APP] } } };
 
-/** A client on two pipes; the tenant offers all tools. */
-async function connect(era: Era, capabilities: object) {
-  const [toServer, toClient] = [makePipe(), makePipe()];
-  const stop = new AbortController();
-  const tenant = { ...fakeTenant(), tools: () => allTools };
-  const served = serveOverStdio(tenant, {
-    clock: systemClock,
-    signal: stop.signal,
-    streams: { input: toServer.readable, write: (text: string) => toClient.write(text) },
-  });
-  const client = new Client(
-    { name: "test", version: "1" },
-    { capabilities, versionNegotiation: { mode: era === "modern" ? { pin: "2026-07-28" } : "legacy" } },
-  );
-  const never = new AbortController();
-  await client.connect(
-    new LineTransport(
-      { input: toClient.readable, write: toServer.write },
-      { clock: systemClock, signal: never.signal },
-    ),
-  );
-  return {
-    client,
-    async [Symbol.asyncDispose]() {
-      await client.close();
-      stop.abort();
-      await served;
-    },
-  };
-}
+const connect = (era: Era, capabilities: object) =>
+  connectClient({ ...fakeTenant(), tools: () => allTools }, era, capabilities);
 
 describe.each(ERAS)("MCP Apps in the %s era", (era) => {
   test("a client that shows apps finds a view at each tool that has one, and reads its page", async () => {

@@ -1,52 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { Client } from "@modelcontextprotocol/client";
 import { AppError } from "../../src/errors.ts";
-import { systemClock } from "../../src/lib/clock.ts";
-import { LineTransport } from "../../src/mcp/stdio/line-transport.ts";
-import { serveOverStdio } from "../../src/mcp/stdio/stdio.ts";
 import { type FakeTenant, fakeTenant } from "./fake-tenant.ts";
-import { makePipe } from "./stdio/pipe.ts";
+import { connectClient, ERAS, type Era } from "./pipe-client.ts";
 
-type Era = "legacy" | "modern";
-const ERAS: readonly Era[] = ["legacy", "modern"];
-
-/** A client and the server on two pipes in this process. */
-async function connect(tenant: FakeTenant, era: Era) {
-  const [toServer, toClient] = [makePipe(), makePipe()];
-  const stop = new AbortController();
-  let text = "";
-  const write = (more: string) => {
-    text += more;
-    return toClient.write(more);
-  };
-  const streams = { input: toServer.readable, write };
-  const served = serveOverStdio(tenant, { clock: systemClock, signal: stop.signal, streams });
-  const client = new Client(
-    { name: "test", version: "1" },
-    { versionNegotiation: { mode: era === "modern" ? { pin: "2026-07-28" } : "legacy" } },
-  );
-  const never = new AbortController();
-  await client.connect(
-    new LineTransport(
-      { input: toClient.readable, write: toServer.write },
-      { clock: systemClock, signal: never.signal },
-    ),
-  );
-  return {
-    client,
-    /** The text that the server wrote. */
-    answers: () =>
-      text
-        .trim()
-        .split("\n")
-        .map((line) => JSON.parse(line) as { result?: Record<string, unknown> }),
-    async [Symbol.asyncDispose]() {
-      await client.close();
-      stop.abort();
-      await served;
-    },
-  };
-}
+const connect = (tenant: FakeTenant, era: Era) => connectClient(tenant, era);
 
 describe.each(ERAS)("the server in the %s era", (era) => {
   test("names itself and its purpose", async () => {
