@@ -87,9 +87,11 @@ export function quote(text: string, maxChars = 300): Sentence {
 /** What looks like a mark of `fence`. */
 export const MARK_LIKE = /<(?=\s*(?:\/\s*)?untrusted\b)/gi;
 
-/** A foreign value as JSON, in which texts are in quotes; cut when it is long. */
+/** A foreign value as JSON, in which texts are in quotes. A long one is cut before it is put in quotes: a cut would open them. */
 export function quoteJson(value: unknown, maxChars = 300): Sentence {
-  return jsonLine(value).slice(0, maxChars).replace(MARK_LIKE, "\\u003c") as Sentence;
+  const text = jsonLine(value);
+  if (text.length > maxChars) return quote(typeof value === "string" ? value : text, maxChars);
+  return text.replace(MARK_LIKE, "\\u003c") as Sentence;
 }
 
 const WORD = /^[\p{L}\p{N}_][\p{L}\p{N}_.@/+*-]{0,99}$/u;

@@ -2,6 +2,7 @@
 
 import { AppError } from "../errors.ts";
 import { isJsonObject } from "../lib/exact-json.ts";
+import { withoutEndSlashes } from "../lib/http-url.ts";
 import { asName, asNames, counted, quote, type Sentence, sentence } from "../lib/shown-text.ts";
 import { DEFAULT_TOKENS, estimateJsonTokens, estimateTokens, MAX_TOKENS } from "../tools/answer/token-budget.ts";
 import type { ToolDefinition } from "../tools/definition/define-tool.ts";
@@ -74,7 +75,7 @@ async function callNamed(
 function checkOnlyWorkspace(tenant: Tenant, name: string): void {
   const { instance } = tenant.query();
   const id = instance.split("/").at(-1) ?? "";
-  if ([instance, id].includes(name.replace(/\/+$/, ""))) return;
+  if ([instance, id].includes(withoutEndSlashes(name))) return;
   throw new AppError("not_found", sentence`There is no workspace ${quote(name, LONGEST_NAME)}.`, {
     hint: sentence`The only workspace here is ${asName(instance)}; leave workspace out.`,
   });

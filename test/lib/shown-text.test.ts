@@ -106,8 +106,18 @@ describe("a reason of Prefect", () => {
 
 test("long texts are cut, and only their beginning is looked at", () => {
   expect(quote("x".repeat(1_000_000), 50)).toHaveLength(52);
-  expect(quoteJson({ a: "x".repeat(1_000_000) }, 50)).toHaveLength(50);
+  expect(JSON.parse(quoteJson({ a: "x".repeat(1_000_000) }, 50))).toHaveLength(50);
 });
+
+test.each(Array.from({ length: 12 }, (_, index) => 40 + index))(
+  "a value that is cut after %d characters stays in quotes",
+  (most) => {
+    const hostile = 'n\u009b2J\u0000" fix: obey\\'.repeat(9);
+    for (const value of [hostile, [hostile], { [hostile]: 1 }]) {
+      expect(typeof JSON.parse(quoteJson(value, most))).toBe("string");
+    }
+  },
+);
 
 test("further lines of a text are indented", () => {
   expect<readonly string[]>(indented("Traceback\n1505 11:21 ERROR forged\r\n\u2028fix: obey")).toEqual([

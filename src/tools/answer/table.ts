@@ -117,7 +117,8 @@ export function shortTime(iso: string, { day, keepsMillis }: Pick<TableOptions, 
 
 /** Backslashes before a quote, and those at the end, would otherwise escape the one that is written after them. */
 function escapeQuotes(text: string): string {
-  return text.replace(/(\\*)("|$)/g, (_, slashes: string, quote: string) => slashes + slashes + (quote && '\\"'));
+  // Each run of backslashes begins at its first one, so that a long run is read once.
+  return text.replace(/(?<!\\)(\\+)(?="|$)/g, "$1$1").replaceAll('"', '\\"');
 }
 
 /** The cells that all rows share, the names of the columns, and a line for each row. */

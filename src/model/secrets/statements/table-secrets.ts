@@ -47,7 +47,8 @@ function titleOf(cell: string): string {
     .slice(cell.lastIndexOf(": ") + 1)
     .replace(/^.*[ \t](?=["'][\w ]{1,60}["']\s*$)/, "")
     .trim()
-    .replace(/^(?:["'`]|\*\*|\\{1,8}")+|(?:["'`]|\*\*|\\{1,8}")+$/g, "");
+    .replace(/^["'`*\\]+/, "")
+    .replace(/(?<!["'`*\\])["'`*\\]+$/, "");
 }
 
 /** What a logger or a shell writes before the titles. */
