@@ -88,16 +88,8 @@ export function openActionLog(file: string): ActionLog {
   };
 }
 
-interface ActionRow {
-  readonly at_us: number;
-  readonly instance: string;
-  readonly tool: string;
-  readonly verb: string;
-  readonly phase: ActionPhase;
-  readonly change: string;
-  readonly summary: string;
-  readonly detail: string;
-}
+/** An entry as SQLite has it. */
+type ActionRow = Omit<ActionEntry, "atUs"> & { readonly at_us: number };
 
 /** The newest entries, newest first; none where there is no file. Throws AppError `unavailable`. */
 export function readActionLog(file: string, limit: number): ActionEntry[] {
