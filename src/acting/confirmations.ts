@@ -1,6 +1,6 @@
 /**
- * Confirmation tokens. A token is sealed with a key of this process; it holds what was previewed as digests, so that nobody else can
- * make one, and it confirms only that. It counts once, for ten minutes of the steady clock.
+ * Confirmation tokens. A token is sealed with a key of this process; it holds what was previewed as digests, so that only this
+ * process can make one, and it confirms only what was previewed. It is valid once, within ten minutes of the steady clock.
  */
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
 import { AppError } from "../errors.ts";

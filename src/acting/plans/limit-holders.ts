@@ -25,7 +25,7 @@ export interface LimitHolders {
   /** Runs that acquired a slot, did not release it, and have ended or are deleted. */
   readonly dead: readonly LimitHolder[];
   /**
-   * All holders are known, so what `alive` does not hold is held by nobody. Slots of global limits can also be taken by code outside of
+   * All holders are known, so a slot that no run in `alive` holds has no holder. Slots of global limits can also be taken by code outside of
    * runs, which nothing lists: of these only what `dead` held is free.
    */
   readonly isEveryHolderKnown: boolean;
@@ -84,7 +84,7 @@ async function readRuns(live: LiveReader, ids: readonly string[]): Promise<Map<s
   return new Map(rows.map((run) => [run.id, progressOf(run)]));
 }
 
-/** A task run that says RUNNING is not alive when its flow run has ended: nobody can release its slot any more. */
+/** A task run in state RUNNING is not alive when its flow run has ended: no process is left that could release its slot. */
 async function readTasks(live: LiveReader, ids: readonly string[]): Promise<Map<string, Progress>> {
   if (ids.length === 0) return new Map();
   const body = { [KINDS.task_run.filterKey]: { id: { any_: [...ids] } }, limit: ROWS_PER_PAGE };

@@ -45,7 +45,7 @@ export interface RunExpectation {
   /** States before the request was sent, by id. */
   readonly before: string | null;
   readonly seed: Seed;
-  /** The state is in force, whoever set it. */
+  /** The run has the state, also where another client set it. */
   isWanted(state: State): boolean;
   /** The change is done as soon as its own state was set, whatever came after it. */
   readonly isDoneBySetting: boolean;

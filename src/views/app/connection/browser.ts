@@ -1,7 +1,7 @@
 /**
  * Answers over MCP, from the server that sent this page: `POST /mcp` of revision 2026-07-28,
  * https://modelcontextprotocol.io/specification/2026-07-28/basic/transports. The token is in the fragment of the address, which a browser
- * sends to nobody.
+ * does not send to any server.
  */
 import { isObject, objectAt, textAt } from "../answers/read.ts";
 import { CallError, type Connection, type Structured } from "./connection.ts";
