@@ -5,6 +5,7 @@ import type { z } from "zod";
 import { aboutProgram, ROOT } from "../../../scripts/packaging/about.ts";
 import { bundleManifest, manifestTexts, registryEntry } from "../../../scripts/packaging/manifests.ts";
 import * as schemas from "./manifest-schemas.ts";
+import { type PublicSchema, schemaProblems } from "./public-schemas.ts";
 
 const PLUGIN = "packaging/plugin";
 const SCHEMAS: Record<string, z.ZodType> = {
@@ -16,6 +17,11 @@ const SCHEMAS: Record<string, z.ZodType> = {
   ".claude-plugin/marketplace.json": schemas.Marketplace,
   [`${PLUGIN}/.codex-plugin/plugin.json`]: schemas.CodexPlugin,
   [`${PLUGIN}/gemini-extension.json`]: schemas.GeminiExtension,
+};
+const PUBLIC: Record<string, PublicSchema> = {
+  "packaging/server.json": "server-2025-12-11",
+  [`${PLUGIN}/plugin.json`]: "agent-plugin-1.0.0",
+  [`${PLUGIN}/mcp.json`]: "agent-plugin-mcp-1.0.0",
 };
 
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
@@ -53,6 +59,43 @@ describe("the files for installers", () => {
       const manifest = JSON.parse(JSON.stringify(bundleManifest(about, platform)));
       expect(schemas.BundleManifest.safeParse(manifest).error?.issues).toBeUndefined();
     }
+  });
+
+  test.each([
+    ["before the repository is known", own],
+    ["with repository, homepage and bugs", published],
+  ])("satisfy the public schemas as they are published %s", (_, about) => {
+    const texts = manifestTexts(about);
+    const found = Object.entries(PUBLIC).map(([path, name]) => [
+      path,
+      schemaProblems(name, JSON.parse(texts[path] ?? "")),
+    ]);
+    expect(found).toEqual(Object.keys(PUBLIC).map((path) => [path, []]));
+    const bundles = [{ file: "prefect-mcp-bun-linux-x64.mcpb", sha256: "0".repeat(64) }];
+    expect(schemaProblems("server-2025-12-11", registryEntry(about, bundles))).toEqual([]);
+    for (const platform of ["linux", "darwin", "win32"] as const)
+      expect(schemaProblems("mcpb-manifest-0.4", bundleManifest(about, platform))).toEqual([]);
+  });
+
+  test("are refused by the public schemas where a member is wrong, missing or unknown", () => {
+    const entry = registryEntry(own);
+    const plugin = JSON.parse(read(`${PLUGIN}/plugin.json`));
+    const manifest = bundleManifest(own, "linux");
+    const wrong: [PublicSchema, object][] = [
+      ["server-2025-12-11", { ...entry, name: "no-namespace" }],
+      ["server-2025-12-11", { ...entry, description: "x".repeat(101) }],
+      ["server-2025-12-11", { ...entry, version: undefined }],
+      ["server-2025-12-11", { ...entry, websiteUrl: "not an address" }],
+      ["agent-plugin-1.0.0", { ...plugin, name: "Prefect" }],
+      ["agent-plugin-1.0.0", { ...plugin, mcpServers: {} }],
+      [
+        "agent-plugin-mcp-1.0.0",
+        { ...JSON.parse(read(`${PLUGIN}/mcp.json`)), mcpServers: { prefect: { command: "x" } } },
+      ],
+      ["mcpb-manifest-0.4", { ...manifest, server: { ...manifest.server, type: "bun" } }],
+      ["mcpb-manifest-0.4", { ...manifest, publisher: "unknown" }],
+    ];
+    for (const [name, value] of wrong) expect(schemaProblems(name, value)).not.toEqual([]);
   });
 
   test("name the version, the package and the repository of package.json", () => {
