@@ -92,13 +92,25 @@ function parseOne(text: string): RaisedException | null {
 }
 
 const STATE_EXCEPTION = /encountered an exception:? ([A-Za-z_][\w.]*)(?:: ([\s\S]*))?$/;
+/** With the exception as Python's `repr` writes it. */
+const STATE_TIMEOUT = /^(?:Flow|Task) run failed due to timeout: ([A-Za-z_][\w.]*)\(([\s\S]*)\)$/;
 
 /**
- * Type and text of "Flow run encountered an exception: KeyError: 'x'" and "Task run encountered an exception ValueError: …".
+ * Type and text of "Flow run encountered an exception: KeyError: 'x'", "Task run encountered an exception ValueError: …" and "Flow run
+ * failed due to timeout: TimeoutError('…')".
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/states.py
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/flow_engine.py
  */
 export function parseStateMessage(message: string): { type: string; message: string } | null {
-  const match = STATE_EXCEPTION.exec(message.trim());
+  const text = message.trim();
+  const match = STATE_EXCEPTION.exec(text) ?? STATE_TIMEOUT.exec(text);
   if (!match?.[1]) return null;
-  return { type: match[1].slice(match[1].lastIndexOf(".") + 1), message: match[2] ?? "" };
+  const type = match[1].slice(match[1].lastIndexOf(".") + 1);
+  const isRepr = text.endsWith(")") && STATE_TIMEOUT.test(text);
+  return { type, message: isRepr ? withoutQuotes(match[2] ?? "") : (match[2] ?? "") };
+}
+
+function withoutQuotes(text: string): string {
+  const [quote = ""] = text;
+  return (quote === "'" || quote === '"') && text.length > 1 && text.endsWith(quote) ? text.slice(1, -1) : text;
 }

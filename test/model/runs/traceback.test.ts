@@ -94,6 +94,11 @@ describe("parseStateMessage", () => {
     ],
     ["Task run encountered an exception ValueError: bad", { type: "ValueError", message: "bad" }],
     ["Flow run encountered an exception: prefect.exceptions.MissingResult", { type: "MissingResult", message: "" }],
+    [
+      "Flow run failed due to timeout: TimeoutError('Flow run exceeded timeout of 2.0 second(s)')",
+      { type: "TimeoutError", message: "Flow run exceeded timeout of 2.0 second(s)" },
+    ],
+    ["Task run failed due to timeout: httpx.ReadTimeout()", { type: "ReadTimeout", message: "" }],
     ["Process exited with status code: 137.", null],
   ])("%s", (message, expected) => {
     expect(parseStateMessage(message)).toEqual(expected);
