@@ -4,6 +4,7 @@ import { openWebhook } from "../app/webhook-sender.ts";
 import { systemClock } from "../lib/clock.ts";
 import { asName, counted, own, sentence } from "../lib/shown-text.ts";
 import {
+  endedUs,
   findIncidentChanges,
   type IncidentMarks,
   isLoud,
@@ -81,7 +82,7 @@ export async function runWatch(ctx: CommandContext): Promise<number> {
 }
 
 async function showOpen(query: QueryContext, db: RecordDb, view: ReturnType<typeof createIncidentView>): Promise<void> {
-  const open = findIncidents(db).incidents.filter(({ state }) => state !== "recovered");
+  const open = findIncidents(db).incidents.filter((one) => endedUs(one) === null);
   const named = await withIncidentNames(query, open.slice(0, MAX_OPEN), db);
   for (const incident of named.toReversed()) view.open(incident);
   if (open.length > MAX_OPEN) view.line(sentence`${counted(open.length - MAX_OPEN, "older open incident")} not shown`);
@@ -92,6 +93,6 @@ const MAX_OPEN = 10;
 
 function openCount(query: QueryContext, db: RecordDb) {
   const { incidents } = findIncidents(db);
-  const open = incidents.filter(({ state }) => state !== "recovered").length;
+  const open = incidents.filter((one) => endedUs(one) === null).length;
   return sentence`following ${asName(query.instance)}: ${counted(open, "open incident")}`;
 }

@@ -11,7 +11,7 @@ import {
   sentence,
 } from "../../lib/shown-text.ts";
 import { formatIsoSeconds } from "../../lib/time.ts";
-import type { IncidentChangeKind } from "../../queries/incidents/incident-changes.ts";
+import { endedUs, type IncidentChangeKind } from "../../queries/incidents/incident-changes.ts";
 import type { NamedIncident } from "../../queries/incidents/incidents.ts";
 import type { Output } from "./output.ts";
 
@@ -39,10 +39,7 @@ export function createIncidentView(out: Output): IncidentView {
     open: (incident) =>
       write(lineOf`${formatIsoSeconds(incident.incident.lastUs)} ${incidentText(incident.incident.state, incident)}`),
     change(kind, one) {
-      const { lastUs, recoveredUs } = one.incident;
-      write(
-        lineOf`${formatIsoSeconds(kind === "recovered" ? (recoveredUs ?? lastUs) : lastUs)} ${incidentText(kind, one)}`,
-      );
+      write(lineOf`${formatIsoSeconds(endedUs(one.incident) ?? one.incident.lastUs)} ${incidentText(kind, one)}`);
     },
     line: write,
     status(text) {

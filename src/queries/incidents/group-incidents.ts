@@ -5,9 +5,10 @@ import { type FailedRun, failureKey, groupByRoot } from "../../model/runs/failur
 
 /**
  * `new`: it occurred once. `ongoing`: it occurred again. `recovered`: each affected deployment (flow, where there is none) has completed
- * a run since. `returned`: it had recovered, and occurred again.
+ * a run since. `returned`: it had recovered, and occurred again. `closed`: affected deployments were deleted without such a run, and all
+ * others have completed one.
  */
-export const INCIDENT_STATES = ["new", "ongoing", "recovered", "returned"] as const;
+export const INCIDENT_STATES = ["new", "ongoing", "recovered", "returned", "closed"] as const;
 export type IncidentState = (typeof INCIDENT_STATES)[number];
 
 /** One time that a run failed. A run that is retried can fail several times. */
@@ -37,6 +38,8 @@ export interface FailureSource {
   parentOf(run: FailedRun): string | null;
   /** When the first run of the owner completed that began within the range; null: none has. */
   completedWithin(owner: FailureOwner, afterUs: ServerUs, untilUs: ServerUs): ServerUs | null;
+  /** When Prefect deleted it; null: it exists, or that is not known. */
+  deletedAt?(owner: FailureOwner): ServerUs | null;
   /** As `failureKey`; remembers the keys of texts that repeat. */
   keyOf?(run: FailedRun): string;
 }
@@ -50,6 +53,8 @@ export interface Incident {
   readonly lastUs: ServerUs;
   /** When the last affected deployment completed a run; null while it is not recovered. */
   readonly recoveredUs: ServerUs | null;
+  /** When the last affected deployment that had not recovered was deleted; null unless the incident is closed. */
+  readonly closedUs: ServerUs | null;
   /** Times that it recovered before. */
   readonly recoveries: number;
   /** Newest first. */
@@ -90,13 +95,14 @@ function textOf(key: string): string {
   return key.replace(/^[0-9a-f]{8}-[0-9a-f-]{27}\|/, "");
 }
 
-type Judgement = Pick<Incident, "state" | "recoveredUs" | "recoveries">;
+type Judgement = Pick<Incident, "state" | "recoveredUs" | "closedUs" | "recoveries">;
 
 /** `failures`: newest first. */
 function judge(source: FailureSource, failures: readonly Failure[], nowUs: ServerUs): Judgement {
   const overAt = findEnds(source, failures, nowUs);
   const oldestFirst = failures.toReversed();
   const open = new Map<string, ServerUs | null>();
+  const owners = new Map<string, FailureOwner>();
   let recoveries = 0;
   for (const failure of oldestFirst) {
     const overUs = allOver(open);
@@ -105,11 +111,15 @@ function judge(source: FailureSource, failures: readonly Failure[], nowUs: Serve
       open.clear();
     }
     open.set(ownerKey(failure), overAt.get(failure) ?? null);
+    owners.set(ownerKey(failure), ownerOf(failure));
   }
   const recoveredUs = allOver(open);
-  if (recoveredUs !== null) return { state: "recovered", recoveredUs, recoveries };
-  if (recoveries > 0) return { state: "returned", recoveredUs, recoveries };
-  return { state: failures.length === 1 ? "new" : "ongoing", recoveredUs, recoveries };
+  if (recoveredUs !== null) return { state: "recovered", recoveredUs, closedUs: null, recoveries };
+  for (const [key, owner] of owners) if (open.get(key) === null) open.set(key, source.deletedAt?.(owner) ?? null);
+  const closedUs = allOver(open);
+  if (closedUs !== null) return { state: "closed", recoveredUs, closedUs, recoveries };
+  if (recoveries > 0) return { state: "returned", recoveredUs, closedUs, recoveries };
+  return { state: failures.length === 1 ? "new" : "ongoing", recoveredUs, closedUs, recoveries };
 }
 
 /** When all of them were over; null: one of them is not, or there is none. */

@@ -4,8 +4,8 @@ import type { RecordDb } from "../../store/database.ts";
 import type { Incident } from "./group-incidents.ts";
 import { findIncidents } from "./incidents.ts";
 
-/** `opened`: its first failure. `repeated`: a further one. `returned`: the first one after it had recovered. */
-export type IncidentChangeKind = "opened" | "repeated" | "returned" | "recovered";
+/** `opened`: its first failure. `repeated`: a further one. `returned`: the first one after it had recovered. `closed`: what failed was deleted. */
+export type IncidentChangeKind = "opened" | "repeated" | "returned" | "recovered" | "closed";
 
 /** Failures, newest first, that each look compares: there is one every second while many runs change. */
 const WATCHED = 1_000;
@@ -35,10 +35,15 @@ export function findIncidentChanges(db: RecordDb, held: IncidentMarks): Incident
   const before = held.marks;
   held.marks = marksOf(incidents);
   return incidents.toReversed().flatMap((incident) => {
-    if ((incident.recoveredUs ?? incident.lastUs) < held.sinceUs) return [];
+    if ((endedUs(incident) ?? incident.lastUs) < held.sinceUs) return [];
     const kind = changeOf(incident, before.get(incident.id));
     return kind === null ? [] : [{ kind, incident }];
   });
+}
+
+/** When it recovered or was closed; null while it is open. */
+export function endedUs({ recoveredUs, closedUs }: Incident): ServerUs | null {
+  return recoveredUs ?? closedUs;
 }
 
 /** Whether others are notified of it: a single failure, and the end of one, are silent. */
@@ -51,10 +56,10 @@ function marksOf(incidents: readonly Incident[]): ReadonlyMap<string, Mark> {
 }
 
 function changeOf({ state, lastUs, failures }: Incident, before: Mark | undefined): IncidentChangeKind | null {
-  const isRecovered = state === "recovered";
-  if (before === undefined) return isRecovered ? "recovered" : failures.length > 1 ? "repeated" : "opened";
+  const end = state === "recovered" || state === "closed" ? state : null;
+  if (before === undefined) return end ?? (failures.length > 1 ? "repeated" : "opened");
   const hasOccurred = lastUs > before.lastUs;
-  if (isRecovered) return before.state === "recovered" && !hasOccurred ? null : "recovered";
+  if (end !== null) return before.state === end && !hasOccurred ? null : end;
   if (!hasOccurred) return null;
   return state === "returned" && before.state !== "returned" ? "returned" : "repeated";
 }

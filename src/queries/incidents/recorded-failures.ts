@@ -1,14 +1,16 @@
 /** Failures as the record has them: runs in a failed state, and events of failures that a retry has replaced since. */
-import { parseIsoUs, type ServerUs } from "../../lib/time.ts";
+import { onServerClock, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import { RESOURCE_NAME, splitResourceId } from "../../model/events/event.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { type FailedRun, failureKey } from "../../model/runs/failure-groups.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findEventById, findEventSummaries } from "../../store/events/events.ts";
+import { findObject } from "../../store/objects/objects.ts";
 import { type FailedRunRow, findCompletionAfter, findFailedRuns } from "../../store/runs/failed-runs.ts";
 import { findFlowRunRow } from "../../store/runs/flow-runs.ts";
 import { idText } from "../../store/runs/run-columns.ts";
 import { findTaskRunRow } from "../../store/runs/task-runs.ts";
+import { statedSkewUs } from "../source/server-time.ts";
 import type { Failure, FailureSource } from "./group-incidents.ts";
 
 /** Failures that are looked at, newest first. Grouping takes about 20 µs for each. */
@@ -32,6 +34,10 @@ export function recordedFailures(db: RecordDb, range: TimeRange, limit: number):
     isCut: rows.length > limit || replaced.isCut,
     parentOf: ({ parent_task_run_id: id }) => (id ? idText(findTaskRunRow(db, id)?.flow_run_id ?? null) : null),
     completedWithin: ({ kind, id }, afterUs, untilUs) => findCompletionAfter(db, `${kind}_id`, id, afterUs, untilUs),
+    deletedAt: (owner) => {
+      const deletedUs = findObject(db, owner.kind, owner.id)?.deletedUs ?? null;
+      return deletedUs === null ? null : onServerClock(deletedUs, statedSkewUs(db));
+    },
     keyOf: rememberedKeys(db),
   };
 }

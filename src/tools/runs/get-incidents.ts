@@ -33,7 +33,7 @@ export const getIncidentsTool = defineTool({
   name: "get_incidents",
   title: "Incidents",
   description:
-    "Failures grouped by error over deployments, from first to last occurrence, last occurred first: new (once), ongoing, recovered, returned; counts, deployments, runs, and what changed before the first failure.",
+    "Failures grouped by error over deployments, from first to last occurrence, last occurred first: new (once), ongoing, recovered, returned, closed (deleted); counts, deployments, runs, and what changed before the first failure.",
   input,
   output: listOutput("incidents", { counts: z.looseObject({}).optional() }),
   takesAll: true,

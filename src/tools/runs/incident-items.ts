@@ -12,9 +12,10 @@ const TITLE_CHARS = 300;
 /** Of each list in an incident; the rest is counted. */
 const MAX_OWNERS = 5;
 const MAX_RUNS = 3;
+const DELETED = own("what failed was deleted in Prefect");
 
 export async function incidentItem({ incident, title, deployments, flows, firstBad }: NamedIncident): Promise<Item> {
-  const { id, fingerprint, state, firstUs, lastUs, recoveredUs, recoveries, failures, parents } = incident;
+  const { id, fingerprint, state, firstUs, lastUs, recoveredUs, closedUs, recoveries, failures, parents } = incident;
   const runs = new Map(failures.map(({ runId, run }) => [runId, run.name]));
   const shownRuns = [...runs].slice(0, MAX_RUNS).map(([runId, name]) => ({ id: runId, name }));
   return {
@@ -26,6 +27,7 @@ export async function incidentItem({ incident, title, deployments, flows, firstB
     first: formatIsoUs(firstUs),
     last: formatIsoUs(lastUs),
     ...(recoveredUs === null ? {} : { recovered: formatIsoUs(recoveredUs) }),
+    ...(closedUs === null ? {} : { closed: formatIsoUs(closedUs), closed_because: DELETED }),
     ...(recoveries === 0 ? {} : { recoveries }),
     ...ownerFields("deployments", deployments),
     ...(flows.length === 0 ? {} : ownerFields("flows", flows)),
@@ -68,6 +70,7 @@ export function incidentLines(item: Item): Line[] {
   const time = (member: string) => asPlace(String(item[member]));
   const times = sentence`${counted(Number(item.count), "failure")}, first ${time("first")}, last ${time("last")}`;
   const recovered = item.recovered === undefined ? "" : sentence`, recovered ${time("recovered")}`;
+  const closed = item.closed === undefined ? "" : sentence`, closed ${time("closed")}: ${DELETED}`;
   const recoveries =
     item.recoveries === undefined ? "" : sentence`, had recovered ${counted(Number(item.recoveries), "time")} before`;
   const parents =
@@ -76,7 +79,7 @@ export function incidentLines(item: Item): Line[] {
       : sentence`, with ${counted(Number(item.failed_parents), "parent run")} that failed because of it`;
   return [
     lineOf`${text("state")} ${oneLine(String(item.title))} (incident ${text("id")})`,
-    sentence`  ${times}${recovered}${recoveries}${parents}`,
+    sentence`  ${times}${recovered}${closed}${recoveries}${parents}`,
     lineOf`  fingerprint: ${oneLine(String(item.fingerprint))}`,
     ...namedLine(item, "deployments"),
     ...namedLine(item, "flows"),

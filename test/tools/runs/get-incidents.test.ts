@@ -81,6 +81,41 @@ describe("get_incidents from the record", () => {
     expect(text).toContain("first bad run: bad-one, after good-one completed; no recorded change");
   });
 
+  test("is closed when what failed was deleted, and open while another deployment fails", async () => {
+    await using harness = await openToolHarness();
+    record(harness, [
+      ended(600, { name: "bad-one", message: REFUSED(8001) }),
+      ended(1_200, { name: "bad-two", message: REFUSED(8002), deployment_id: REPORT }),
+    ]);
+    harness.objects("deployment", [aDeployment({ id: LOAD, name: "load", flow_id: FLOW })]);
+    const half = await harness.call(getIncidentsTool);
+    expect(half.structured.incidents).toMatchObject([{ state: "ongoing" }]);
+    harness.objects("deployment", []);
+    const { structured, text } = await harness.call(getIncidentsTool);
+    expect(structured).toMatchObject({ counts: { closed: 1 }, source: "record" });
+    expect(structured.incidents).toMatchObject([
+      { state: "closed", closed: at(3_600), closed_because: "what failed was deleted in Prefect" },
+    ]);
+    expect(text).toContain(`closed ${at(3_600)}: what failed was deleted in Prefect`);
+  });
+
+  test("groups timeouts by their exception, over flows", async () => {
+    await using harness = await openToolHarness();
+    const late = (seconds: number) => `Flow run failed due to timeout: TimeoutError('no answer within ${seconds} s')`;
+    record(harness, [
+      ended(600, { name: "bad-one", message: late(20) }),
+      ended(1_200, { name: "bad-two", message: late(45), flow_id: anId(2), deployment_id: REPORT }),
+    ]);
+    const { structured } = await harness.call(getIncidentsTool);
+    expect(structured.incidents).toMatchObject([
+      {
+        count: 2,
+        title: "TimeoutError: no answer within 45 s",
+        fingerprint: "FAILED|TimeoutError|no answer within # s|",
+      },
+    ]);
+  });
+
   test("states since when first occurrences are known, unless all runs are recorded", async () => {
     for (const isAll of [false, true]) {
       await using harness = await openToolHarness();
