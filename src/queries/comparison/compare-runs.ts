@@ -78,6 +78,11 @@ export async function compareRuns(ctx: QueryContext, runId: string, withId?: str
     compareLogs(ctx, run.item.run, other.run),
     findChanges(ctx, run.item.run, other.run),
   ]);
+  const sources = new Set([
+    run.freshness.source,
+    ofOther.source,
+    ...[tasks, logs, changes].flatMap((part) => part.sources),
+  ]);
   return {
     run: run.item,
     other,
@@ -88,7 +93,10 @@ export async function compareRuns(ctx: QueryContext, runId: string, withId?: str
     tasks: tasks.compared,
     logs: logs.compared,
     changes: changes.compared,
-    freshness: joinFreshness([run.freshness, ofOther, ...tasks.freshness, ...logs.freshness, ...changes.freshness]),
+    freshness: {
+      ...joinFreshness([run.freshness, ofOther, ...tasks.freshness, ...logs.freshness, ...changes.freshness]),
+      source: sources.size === 1 ? run.freshness.source : "mixed",
+    },
   };
 }
 
@@ -173,7 +181,10 @@ export function beginOf(run: FlowRun): ServerUs | undefined {
 
 interface Part<T> {
   readonly compared: ComparedPart<T>;
+  /** Of what is incomplete: the rest has nothing to note. */
   readonly freshness: readonly Freshness[];
+  /** Where all that was read is from. */
+  readonly sources: readonly Freshness["source"][];
 }
 
 /** A part that cannot be read is left out of the comparison, and the answer says so. */
@@ -182,7 +193,11 @@ async function partOf<T>(what: Sentence, read: () => Promise<Part<T>>): Promise<
     return await read();
   } catch (error) {
     const why = withoutPeriod(toAppError(error).sentence);
-    return { compared: { value: null, unknown: sentence`${what} could not be read: ${why}.` }, freshness: [] };
+    return {
+      compared: { value: null, unknown: sentence`${what} could not be read: ${why}.` },
+      freshness: [],
+      sources: [],
+    };
   }
 }
 
@@ -190,18 +205,25 @@ function compareTaskRuns(ctx: QueryContext, run: FlowRun, other: FlowRun): Promi
   return partOf<TaskDifferences>(own("The task runs"), async () => {
     const [now, before] = await Promise.all([run, other].map((one) => readTasks(ctx, one.id)));
     if (now === undefined || before === undefined) throw new AppError("internal", "two runs have two lists of tasks");
-    const freshness = [now.freshness, before.freshness].filter(({ coverage }) => !coverage.complete);
+    const { freshness, sources } = readFrom(now, before);
     const why = [now, before].some((page) => page.hasMore)
       ? sentence`A run has more than ${MAX_TASKS} task runs, which are not compared.`
       : (tasksUnknown(run, now.items.length, now.freshness) ??
         tasksUnknown(other, before.items.length, before.freshness));
-    if (why !== null) return { compared: { value: null, unknown: why }, freshness };
+    if (why !== null) return { compared: { value: null, unknown: why }, freshness, sources };
     const value = compareTasks(
       now.items.map((item) => item.run),
       before.items.map((item) => item.run),
     );
-    return { compared: { value, unknown: null }, freshness };
+    return { compared: { value, unknown: null }, freshness, sources };
   });
+}
+
+function readFrom(...parts: readonly { readonly freshness: Freshness }[]): Pick<Part<never>, "freshness" | "sources"> {
+  return {
+    freshness: parts.map((part) => part.freshness).filter(({ coverage }) => !coverage.complete),
+    sources: parts.map((part) => part.freshness.source),
+  };
 }
 
 /** A list that may lack task runs would show them as missing in the run. */
@@ -226,7 +248,7 @@ function compareLogs(ctx: QueryContext, run: FlowRun, other: FlowRun): Promise<P
   return partOf<Divergence>(own("The log lines"), async () => {
     const read = (flowRunId: string) => getRunLogs(ctx, { flowRunId, includeSubflows: false, wanted: MAX_LINES });
     const [now, before] = await Promise.all([read(run.id), read(other.id)]);
-    const freshness = [now.freshness, before.freshness].filter(({ coverage }) => !coverage.complete);
+    const { freshness, sources } = readFrom(now, before);
     const partial =
       !now.isWhole || !now.freshness.coverage.complete
         ? run
@@ -235,13 +257,13 @@ function compareLogs(ctx: QueryContext, run: FlowRun, other: FlowRun): Promise<P
           : other;
     if (partial !== null) {
       const unknown = sentence`The log of ${asName(partial.name)} is not recorded completely, so no first different line is known.`;
-      return { compared: { value: null, unknown }, freshness };
+      return { compared: { value: null, unknown }, freshness, sources };
     }
     const value = findDivergence(
       { lines: now.lines, names: [run.name, ...now.names.values()] },
       { lines: before.lines, names: [other.name, ...before.names.values()] },
     );
-    return { compared: { value, unknown: null }, freshness };
+    return { compared: { value, unknown: null }, freshness, sources };
   });
 }
 
@@ -261,6 +283,7 @@ function findChanges(ctx: QueryContext, run: FlowRun, other: FlowRun): Promise<P
       hasMore: found.hasMore,
     };
     const isKnown = found.freshness.coverage.complete;
+    const sources = [found.freshness.source];
     const { coverage } = found.freshness;
     // No counts of runs are shown.
     const notes = coverage.notes.filter((note) => note !== RUNS_AS_NOW);
@@ -269,9 +292,9 @@ function findChanges(ctx: QueryContext, run: FlowRun, other: FlowRun): Promise<P
     const incomplete = isKnown && ofReadings.length === 0 ? [] : [noted];
     if (!isKnown && found.changes.length === 0 && isOffline(ctx, ctx.record())) {
       const unknown = own("The time between the runs is not covered by the record, so changes in it are unknown.");
-      return { compared: { value: null, unknown }, freshness: incomplete };
+      return { compared: { value: null, unknown }, freshness: incomplete, sources };
     }
-    return { compared: { value, unknown: null }, freshness: incomplete };
+    return { compared: { value, unknown: null }, freshness: incomplete, sources };
   });
 }
 

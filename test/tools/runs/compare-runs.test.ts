@@ -203,6 +203,17 @@ describe("compare_runs from the record", () => {
     expect(text).toContain(structured.logs.not_compared);
   });
 
+  test("what was read from Prefect beside the record makes the answer mixed", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness);
+    harness.fake.workspace.flowRuns.push(good, bad);
+    harness.fake.workspace.logs.push(...logs);
+    const { structured, text } = await harness.call(compareRunsTool, { flow_run: bad.id });
+    expect(harness.fake.takeRequests()).not.toEqual([]);
+    expect(structured).toMatchObject({ source: "mixed", logs: EXPECTED.logs });
+    expect(text).toContain("mixed");
+  });
+
   test("says that no earlier run completed", async () => {
     await using harness = await openToolHarness();
     fillRecord(harness);
