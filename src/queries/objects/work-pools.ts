@@ -29,9 +29,9 @@ export interface WorkerItem {
 
 export interface WorkPoolItem {
   readonly pool: WorkPool;
-  /** By priority. */
-  readonly queues: readonly WorkQueue[];
-  /** Latest heartbeat first. Null: not read. */
+  /** By priority. Null: not known of a past moment. */
+  readonly queues: readonly WorkQueue[] | null;
+  /** Latest heartbeat first. Null: not read, or not known of a past moment. */
   readonly workers: readonly WorkerItem[] | null;
   readonly occupancy: PoolOccupancy;
 }
@@ -54,22 +54,24 @@ export async function listWorkPools(ctx: QueryContext, question: WorkPoolsQuesti
   if (rows.length === 0) return { items: [], hasMore, freshness };
   const isAll = !hasMore && question.offset === 0 && Object.keys(question.set).length === 0;
   const [queues, workers, occupancy] = await Promise.all([
-    queuesOf(ctx, question.fresh),
-    workersOf(ctx, rows, question.fresh, isAll),
+    ctx.past?.missing.has("work_queue") ? null : queuesOf(ctx, question.fresh),
+    ctx.past?.missing.has("worker") ? null : workersOf(ctx, rows, question.fresh, isAll),
     occupancyOf(ctx, rows, question.fresh),
   ]);
   const nowUs = serverNowUs(ctx);
   const items = rows.map((pool) => ({
     pool,
-    queues: queues.value
-      .filter((queue) => queue.work_pool_id === pool.id)
-      .sort((a, b) => Number(a.priority ?? 0) - Number(b.priority ?? 0)),
+    queues:
+      queues?.value
+        .filter((queue) => queue.work_pool_id === pool.id)
+        .sort((a, b) => Number(a.priority ?? 0) - Number(b.priority ?? 0)) ?? null,
     workers:
       workers?.value.filter((worker) => worker.work_pool_id === pool.id).map((worker) => withAge(worker, nowUs)) ??
       null,
     occupancy: occupancy.value.get(pool.name) ?? { activeSlots: 0, queues: [] },
   }));
-  const parts = [freshness, queues.freshness, occupancy.freshness, ...(workers ? [workers.freshness] : [])];
+  const read = [queues, workers].flatMap((one) => (one === null ? [] : [one.freshness]));
+  const parts = [freshness, occupancy.freshness, ...read];
   return { items, hasMore, freshness: joinFreshness(parts) };
 }
 

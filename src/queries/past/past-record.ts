@@ -43,6 +43,8 @@ export interface PastQuestion {
   readonly atUs: ServerUs;
   /** Lists without which there is no answer. */
   readonly needs: readonly PastKind[];
+  /** Lists that an answer may lack, with a note. */
+  readonly parts: readonly PastKind[];
   /** Runs that began since then are wanted. */
   readonly runsSinceUs: ServerUs;
 }
@@ -84,9 +86,14 @@ export function openPast(ctx: QueryContext, question: PastQuestion): PastRecord 
   });
   const unknown = needs.filter((kind) => missing.includes(kind));
   if (unknown.length > 0) throw unknownHistory(source, unknown, begins, atUs);
+  const unknownParts = question.parts.filter((kind) => missing.includes(kind));
   const past = openRecord(":memory:", "write");
   try {
-    return fill(ctx, source, past, { ...question, nowUs, localUs, missing });
+    const filled = fill(ctx, source, past, { ...question, nowUs, localUs, missing });
+    if (unknownParts.length === 0) return filled;
+    const { sentence: what, ownHint } = unknownHistory(source, unknownParts, begins, atUs);
+    const note = ownHint === undefined ? what : sentence`${what} ${ownHint}`;
+    return { ...filled, notes: [note, ...filled.notes], isCertain: false };
   } catch (error) {
     past.close();
     throw error;

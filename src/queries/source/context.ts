@@ -28,6 +28,13 @@ export interface ChangeAccess {
   readonly [sealed]: never;
 }
 
+export interface PastMoment {
+  /** The argument `at`: cursors of other moments are refused. */
+  readonly at: string;
+  /** Kinds of objects of which nothing is recorded of that moment. */
+  readonly missing: ReadonlySet<string>;
+}
+
 /** What a query may use. Each request of a tenant has one. */
 export interface QueryContext {
   /** Read-only connection to the record, or null while there is no record. */
@@ -51,6 +58,8 @@ export interface QueryContext {
   readonly docsUrl?: string | null | undefined;
   /** Normalised API URL of the Prefect server. */
   readonly instance: string;
+  /** The question is about a past moment. */
+  readonly past?: PastMoment | undefined;
   /** The order of log lines with one timestamp, for as long as the record does not have them. Absent: it is not remembered. */
   readonly lineOrder?: LineOrder | undefined;
   /** Changes in this workspace. Absent: none are allowed. */
@@ -91,6 +100,7 @@ export function withLimits(ctx: QueryContext, limits: CallLimits): QueryContext 
     uiUrl: ctx.uiUrl,
     docsUrl: limits.docsUrl === null ? null : ctx.docsUrl,
     instance: ctx.instance,
+    past: ctx.past,
     lineOrder: ctx.lineOrder,
     changes: ctx.changes,
     signal: limits.signal ?? ctx.signal,

@@ -18,12 +18,14 @@ declare const isQuestion: unique symbol;
 export interface Question {
   readonly workspace: string;
   readonly asked: unknown;
+  /** The argument `at`. */
+  readonly moment: string | undefined;
   readonly [isQuestion]: true;
 }
 
 /** The question `asked` in the workspace of the call: the cursor of one workspace is refused in every other. */
-export function questionIn({ instance }: Pick<QueryContext, "instance">, asked: unknown): Question {
-  return { workspace: instance, asked } as Question;
+export function questionIn({ instance, past }: Pick<QueryContext, "instance" | "past">, asked: unknown): Question {
+  return { workspace: instance, asked, moment: past?.at } as Question;
 }
 
 const INTEGER = 0;

@@ -14,7 +14,7 @@ const PAGING: ReadonlySet<string> = new Set(["limit", "cursor", "fresh", "detail
 
 /** Two calls with equal values ask for the same list, so that the cursor of one is valid for the other. */
 export function questionOf(
-  ctx: Pick<QueryContext, "instance">,
+  ctx: Pick<QueryContext, "instance" | "past">,
   tool: string,
   args: Readonly<Record<string, unknown>>,
 ): Question {

@@ -14,6 +14,8 @@ import { timeArg } from "./shared-schemas.ts";
 export interface MomentOptions {
   /** Lists without which the tool cannot answer. */
   readonly needs: readonly PastKind[];
+  /** Lists that the answer leaves out where they are not recorded of then; a note says so. */
+  readonly parts?: readonly PastKind[];
   /** How long before the moment runs begin that the answer depends on, where no `since` is given. Runs in progress are always there. */
   readonly runsBackUs: number;
 }
@@ -31,7 +33,7 @@ export function withMoment(tool: ToolDefinition, options: MomentOptions): ToolDe
 
 async function runAt(
   tool: ToolDefinition,
-  { needs, runsBackUs }: MomentOptions,
+  { needs, parts = [], runsBackUs }: MomentOptions,
   ctx: ToolContext,
   at: string,
   input: Readonly<Record<string, unknown>>,
@@ -47,9 +49,10 @@ async function runAt(
   // Twice the window, because the dashboard compares with the one before.
   const windowUs = sinceUs === undefined ? 0 : atUs - sinceUs;
   const runsSinceUs = addUs(atUs, -Math.max(runsBackUs, 2 * windowUs));
-  using past = openPast(ctx.query, { atUs, needs, runsSinceUs });
+  using past = openPast(ctx.query, { atUs, needs, parts, runsSinceUs });
+  const missing = new Set(past.missing);
   try {
-    const answer = await tool.run({ ...ctx, query: past.query, missing: new Set(past.missing) }, input);
+    const answer = await tool.run({ ...ctx, query: { ...past.query, past: { at, missing } }, missing }, input);
     return asPast(answer, past, atUs);
   } catch (error) {
     // Where the past record has no answer, the query asks Prefect, which knows only the present.

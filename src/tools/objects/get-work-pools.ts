@@ -73,5 +73,5 @@ export const getWorkPoolsTool = withMoment(
       return isSingle ? poolDetail(row) : poolBrief(row);
     },
   }),
-  { needs: ["work_pool", "work_queue", "worker"], runsBackUs: DAY_US },
+  { needs: ["work_pool"], parts: ["work_queue", "worker"], runsBackUs: DAY_US },
 );

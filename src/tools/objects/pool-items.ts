@@ -12,7 +12,7 @@ export function poolBrief(item: WorkPoolItem): Item {
   const { pool, queues, workers, occupancy } = item;
   const limit = pool.concurrency_limit;
   const isFull = limit !== null && limit !== undefined && occupancy.activeSlots >= Number(limit);
-  const special = queues
+  const special = (queues ?? [])
     .filter((queue) => queue.name !== "default" || isSpecial(queue))
     .map((queue) => queueLine(queue, occupancy));
   return {
@@ -75,7 +75,7 @@ export function poolDetail(item: WorkPoolItem): Item {
   return {
     ...brief,
     ...described,
-    queues: queues.map((queue) => queueItem(queue, occupancy)),
+    ...(queues === null ? {} : { queues: queues.map((queue) => queueItem(queue, occupancy)) }),
     ...(workers === null ? {} : { workers: workers.map(workerItem) }),
     ...(occupancy.activeSlots > 0 ? { slot_holders: holdersOf(occupancy).slice(0, MAX_HOLDERS * 4) } : {}),
   };

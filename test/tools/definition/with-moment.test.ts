@@ -233,6 +233,40 @@ describe("at says where it does not know", () => {
     },
   );
 
+  test("pools without the workers and queues that were first read later, and a note", async () => {
+    await using harness = await openToolHarness();
+    const now = harness.nowUs;
+    harness.nowUs = now - 3_000 * SECOND_US;
+    harness.objects("work_pool", [pool]);
+    harness.nowUs = now;
+    harness.objects("work_queue", [queue]);
+    harness.objects("worker", [worker]);
+    const { structured, text } = await harness.call(getWorkPoolsTool, { at: at(1_000), work_pool: "batch" });
+    const [shown] = structured.work_pools;
+    expect(shown).toMatchObject({ name: "batch", concurrency_limit: 2 });
+    expect(shown).not.toHaveProperty("workers");
+    expect(shown).not.toHaveProperty("queues");
+    expect(structured.coverage.complete).toBe(false);
+    expect(structured.coverage.notes).toContain(
+      `How work queues and workers were at ${at(1_000).slice(0, 19)}Z is not recorded. The record of work queues and workers begins at ${at(3_600).slice(0, 19)}Z; Prefect keeps no past states.`,
+    );
+    expect(text).toContain("How work queues and workers were");
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
+  test("a cursor belongs to its moment", async () => {
+    await using harness = await openToolHarness();
+    history(harness);
+    const { structured } = await harness.call(getDeploymentsTool, { at: at(1_500), limit: 1 });
+    const cursor = structured.next_cursor;
+    expect((await harness.call(getDeploymentsTool, { at: at(1_500), limit: 1, cursor })).isError).toBe(false);
+    for (const other of [{ at: at(1_600) }, {}])
+      expect((await harness.call(getDeploymentsTool, { ...other, limit: 1, cursor })).structured).toMatchObject({
+        code: "invalid_input",
+        message: "cursor belongs to other arguments",
+      });
+  });
+
   test("the dashboard has the runs of a time from which limits are not recorded, and says so", async () => {
     await using harness = await openToolHarness();
     history(harness);

@@ -57,7 +57,7 @@ export async function gatherPools(
       queuesReadUs: isRecorded ? readUs(ctx, "read:work_queue", page.freshness.asOfUs) : serverNowUs(ctx),
       activeSlots: occupancy.activeSlots,
       holders: occupancy.queues.flatMap((queue) => queue.holders),
-      queues: item.queues.map((queue) => ({
+      queues: (item.queues ?? []).map((queue) => ({
         queue,
         activeSlots: byId.get(queue.id)?.activeSlots ?? 0,
         holders: byId.get(queue.id)?.holders ?? [],
