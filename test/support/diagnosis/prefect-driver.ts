@@ -36,6 +36,10 @@ export class PrefectDriver {
     return this.prefect.api<T>("POST", path, body);
   }
 
+  get<T = HasId>(path: string): Promise<T> {
+    return this.prefect.api<T>("GET", path);
+  }
+
   async patch(path: string, body: unknown): Promise<void> {
     await this.prefect.api("PATCH", path, body);
   }

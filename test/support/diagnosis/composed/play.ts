@@ -5,8 +5,8 @@ import { openToolHarness, type ToolHarness } from "../../tool-harness.ts";
 import { BLOCKERS, type Composed, type Oracle } from "./blockers.ts";
 import { NOW_S, World } from "./world.ts";
 
-const SCOPES = ["flow_run", "deployment", "flow", "work_pool", "automation", "workspace"] as const;
-type Scope = (typeof SCOPES)[number];
+export const SCOPES = ["flow_run", "deployment", "flow", "work_pool", "automation", "workspace"] as const;
+export type Scope = (typeof SCOPES)[number];
 const NOISES = ["nothing", "one louder", "ten others", "same names"] as const;
 type Noise = (typeof NOISES)[number];
 
@@ -27,16 +27,19 @@ export interface Played extends Situation {
 
 export function situations(): Situation[] {
   return [...BLOCKERS].flatMap(([blocker, compose]) => {
-    const { run, automation } = compose(new World());
-    const scopes = SCOPES.filter((scope) =>
-      scope === "flow_run" ? run !== null : scope === "automation" ? automation !== undefined : true,
-    );
+    const scopes = scopesOf(compose(new World()));
     const kind = blocker.split(",")[0] ?? blocker;
     return scopes.flatMap((scope) => NOISES.map((noise) => ({ kind, blocker, scope, noise })));
   });
 }
 
-const MAX_TOKENS = 1_500;
+export function scopesOf({ run, automation }: Composed): Scope[] {
+  return SCOPES.filter((scope) =>
+    scope === "flow_run" ? run !== null : scope === "automation" ? automation !== undefined : true,
+  );
+}
+
+export const MAX_TOKENS = 1_500;
 const MAX_REQUESTS = 3;
 
 export async function play(situation: Situation): Promise<Played> {
@@ -72,7 +75,7 @@ function argsFor(scope: Scope, { place, run, automation }: Composed): Record<str
   return {};
 }
 
-interface Cause {
+export interface Cause {
   readonly summary: string;
   readonly fix: string;
 }
@@ -83,7 +86,7 @@ async function allCauses(harness: ToolHarness, asked: Record<string, string>): P
 }
 
 /** Faults of the cause that has the fewest. */
-function bestFaults(causes: readonly Cause[], oracle: Oracle): string[] {
+export function bestFaults(causes: readonly Cause[], oracle: Oracle): string[] {
   const all = causes.map((cause) => faultsOf(cause, oracle)).toSorted((a, b) => a.length - b.length);
   return all[0] ?? ["no cause"];
 }
