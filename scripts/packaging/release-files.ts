@@ -1,6 +1,7 @@
 /**
  * `bun scripts/packaging/release-files.ts`: builds what a release offers for download into `dist/release`: a compiled program and a `.mcpb`
- * bundle for each platform, `server.json` with the bundles' hashes, and SHA256SUMS. The program for this computer is run.
+ * bundle for each platform, `server.json` with the bundles' hashes, `provenance.json` and SHA256SUMS. Each bundle is unpacked and its
+ * manifest checked by the `mcpb` program; the program for this computer answers the questions of the demo.
  *
  *   --dry-run                a platform whose Bun cannot be fetched here is reported and left out, instead of ending with an error
  *   linux-x64 darwin-arm64   only these platforms
@@ -10,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { aboutProgram, ROOT } from "./about.ts";
 import { type Bundle, type BundlePlatform, bundleManifest, registryEntry } from "./manifests.ts";
+import { provenanceStatement } from "./provenance.ts";
 
 const OUT = join(ROOT, "dist", "release");
 /** Checks the manifest and writes the archive. */
@@ -40,9 +42,9 @@ async function compile({ name, os }: Platform): Promise<string> {
   const file = join(OUT, `${about.name}-${name}${os === "win32" ? ".exe" : ""}`);
   const target = ["--compile", "--minify", `--target=bun-${name}`, "--outfile", file];
   await run([process.execPath, "build", ...target, join(ROOT, "src", "main.ts")]);
-  const isNative = os === process.platform && name.endsWith(process.arch);
-  if (isNative && (await run([file, "--version"])) !== about.version)
+  if (isNative({ name, os }) && (await run([file, "--version"])) !== about.version)
     throw new Error(`${file} has not the version of package.json`);
+  if (isNative({ name, os })) await run([file, "demo"]);
   return file;
 }
 
@@ -56,16 +58,41 @@ async function pack({ name, os }: Platform, program: string): Promise<Bundle> {
     await run(["cp", "-p", program, copy]);
     const file = `${about.name}-${name}.mcpb`;
     await run([process.execPath, "x", MCPB, "pack", folder, join(OUT, file)]);
+    await proveBundle(join(OUT, file), { name, os });
     return { file, sha256: await sha256(join(OUT, file)) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
+/** What a client does with a bundle: it is unpacked, its manifest is checked, and the program of this computer is run out of it. */
+async function proveBundle(file: string, platform: Platform): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "prefect-mcp-unpacked-"));
+  try {
+    await run([process.execPath, "x", MCPB, "unpack", file, folder]);
+    await run([process.execPath, "x", MCPB, "validate", join(folder, "manifest.json")]);
+    const program = join(folder, bundleManifest(about, platform.os).server.entry_point);
+    if (isNative(platform) && (await run([program, "--version"])) !== about.version)
+      throw new Error(`the program in ${file} has not the version of package.json`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function isNative({ name, os }: Platform): boolean {
+  return os === process.platform && name.endsWith(process.arch);
+}
+
 async function sha256(path: string): Promise<string> {
   const hash = new Bun.CryptoHasher("sha256");
   for await (const chunk of Bun.file(path).stream()) hash.update(chunk);
   return hash.digest("hex");
+}
+
+/** https://docs.github.com/en/actions/reference/workflows-and-actions/variables */
+function ciRun(): string | undefined {
+  const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID } = process.env;
+  return GITHUB_RUN_ID && `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}`;
 }
 
 async function main(args: readonly string[]): Promise<void> {
@@ -84,6 +111,19 @@ async function main(args: readonly string[]): Promise<void> {
     }
   }
   await Bun.write(join(OUT, "server.json"), `${JSON.stringify(registryEntry(about, bundles), null, 2)}\n`);
+  const built = await Promise.all(
+    readdirSync(OUT)
+      .sort()
+      .map(async (file) => ({ file, sha256: await sha256(join(OUT, file)) })),
+  );
+  const statement = provenanceStatement({
+    files: built,
+    commit: await run(["git", "rev-parse", "HEAD"]),
+    repository: about.repository,
+    bun: Bun.version,
+    run: ciRun(),
+  });
+  await Bun.write(join(OUT, "provenance.json"), `${JSON.stringify(statement, null, 2)}\n`);
   const files = readdirSync(OUT).sort();
   const sums = await Promise.all(files.map(async (file) => `${await sha256(join(OUT, file))}  ${file}\n`));
   await Bun.write(join(OUT, "SHA256SUMS"), sums.join(""));

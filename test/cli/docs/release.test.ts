@@ -9,6 +9,12 @@ const ready = {
   changelog: "# Change log\n\nAll changes.\n\n## 1.2.3\n\n- One.\n\n## 1.2.2\n\n- Older.\n",
   tags: ["v1.2.3", ""],
   changes: "",
+  about: {
+    mcpName: "io.github.Account/prefect-mcp-bun",
+    repository: "https://github.com/account/prefect-mcp-bun",
+    homepage: "https://github.com/account/prefect-mcp-bun#readme",
+    bugs: "https://github.com/account/prefect-mcp-bun/issues",
+  },
 };
 
 describe("a release", () => {
@@ -30,6 +36,23 @@ describe("a release", () => {
     ],
   ])("is refused with %p", (difference, sentence) => {
     expect(releaseProblems({ ...ready, ...difference })).toEqual([sentence]);
+  });
+
+  test.each([
+    [{ repository: undefined }, ['package.json has no "repository".']],
+    [{ homepage: undefined, bugs: "" }, ['package.json has no "homepage".', 'package.json has no "bugs".']],
+    [
+      { repository: "https://example.org/x" },
+      ['"repository" is https://example.org/x, not https://github.com/OWNER/NAME.'],
+    ],
+    [
+      { mcpName: "io.github.prefect-mcp-bun/prefect-mcp-bun" },
+      [
+        '"mcpName" is io.github.prefect-mcp-bun/prefect-mcp-bun, but the repository belongs to account: it has to begin with io.github.account/.',
+      ],
+    ],
+  ])("is refused while a field of its owner is not filled in: %p", (difference, sentences) => {
+    expect(releaseProblems({ ...ready, about: { ...ready.about, ...difference } })).toEqual(sentences);
   });
 
   test("of the current version has a section in the change log", () => {
