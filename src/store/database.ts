@@ -55,6 +55,8 @@ export interface RecordDb {
    */
   onInvalidate(drop: (why?: Invalidation) => void): void;
   invalidate(why?: Invalidation): void;
+  /** Called in each write transaction, at its begin and before its end. When it throws, nothing is written. */
+  guard: (() => void) | null;
   close(): void;
 }
 
@@ -99,7 +101,9 @@ export function inTransaction<T>(db: RecordDb, work: () => T): T {
   try {
     db.prepare("BEGIN IMMEDIATE").run();
     dropStaleCaches(db);
+    db.guard?.();
     const result = work();
+    db.guard?.();
     db.prepare("COMMIT").run();
     return result;
   } catch (error) {
@@ -277,6 +281,7 @@ function wrap(sqlite: Database, file: string, isReadOnly: boolean, notice: strin
     isReadOnly,
     sqlite,
     notice,
+    guard: null,
     prepare<Row, Params extends SQLQueryBindings[]>(sql: string) {
       let statement = statements.get(sql);
       if (!statement) {

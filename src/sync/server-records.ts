@@ -33,18 +33,26 @@ export interface OtherRecord {
 /** Records that are kept beside the one in use. A server of which nothing is kept on disk has a new database at each start. */
 const MAX_OTHERS = 4;
 
-/** `first`: the file of the first server. `maxBytes`: limit for all files together, 0 for none; the longest unused are deleted first. */
-export function recordsOnDisk(first: string, maxBytes: number): ServerRecords {
+/**
+ * `first`: the file of the first server. `maxBytes`: limit for all files together, 0 for none; the longest unused are deleted first.
+ * `opened` gets each connection that may write, before anything else uses it.
+ */
+export function recordsOnDisk(first: string, maxBytes: number, opened: (db: RecordDb) => void): ServerRecords {
+  const openToWrite = (file: string): RecordDb => {
+    const db = openRecord(file, "write");
+    opened(db);
+    return db;
+  };
   const others = (): OtherRecord[] => {
     const current = currentRecordFile(first);
     const usedMs = (file: string) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
     return recordFilesBeside(first)
       .filter((file) => file !== current)
       .sort((a, b) => usedMs(b) - usedMs(a))
-      .map((file) => ({ name: file, read: () => openRecord(file, "read"), write: () => openRecord(file, "write") }));
+      .map((file) => ({ name: file, read: () => openRecord(file, "read"), write: () => openToWrite(file) }));
   };
   return {
-    open: () => openRecord(currentRecordFile(first), "write"),
+    open: () => openToWrite(currentRecordFile(first)),
     isCurrent: (db) => db.file === currentRecordFile(first) && !isReplaced(db),
     others,
     use(record) {

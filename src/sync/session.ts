@@ -12,6 +12,7 @@ import type { Redact } from "../model/secrets/redact.ts";
 import type { SyncSettings } from "../model/sync-settings.ts";
 import type { PrefectApi } from "../prefect/api.ts";
 import { type RecordDb, rebuildRecord } from "../store/database.ts";
+import { fenceWrites, type WriterLease } from "../store/fence.ts";
 import { type LeaderLock, tryBecomeLeader } from "../store/file/leader-lock.ts";
 import { isDamage } from "../store/file/store-error.ts";
 import { type Fact, type FactKey, findFact } from "../store/sync-state.ts";
@@ -39,6 +40,8 @@ export interface SyncSessionOptions {
   readonly logger: Logger;
   readonly settings: SyncSettings;
   readonly redact: Redact;
+  /** In a fleet: what every write has to prove. */
+  readonly lease?: WriterLease;
   /**
    * A record that is open for writing and that the caller closes. Without it the session opens the file in use and closes it.
    */
@@ -121,7 +124,8 @@ class Session implements SyncSession {
     const { file, settings } = options;
     this.budget = createBudget({ ...options, tuning: this.tuning });
     this.records =
-      options.records ?? (options.db ? singleRecord(options.db) : recordsOnDisk(file, settings.retentionBytes));
+      options.records ??
+      (options.db ? singleRecord(options.db) : recordsOnDisk(file, settings.retentionBytes, (db) => this.fence(db)));
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -306,11 +310,18 @@ class Session implements SyncSession {
     this.db = null;
     this.ctx = null;
     try {
-      if (db && isDamage(error)) this.db = rebuildRecord(db, toAppError(error).message);
-      else db?.close();
+      if (db && isDamage(error)) {
+        this.db = rebuildRecord(db, toAppError(error).message);
+        this.fence(this.db);
+      } else db?.close();
     } catch (failure) {
       this.report("record", toAppError(failure));
     }
+  }
+
+  private fence(db: RecordDb): void {
+    const { lease, clock } = this.options;
+    if (lease) fenceWrites(db, lease, () => clock.nowUs());
   }
 
   private context(): EngineContext {

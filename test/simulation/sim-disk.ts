@@ -207,6 +207,7 @@ export class SimRecord {
       file: this.file,
       isReadOnly: false,
       notice: null,
+      guard: null,
       sqlite,
       prepare<Row, Params extends SQLQueryBindings[]>(sql: string) {
         let statement = statements.get(sql);
