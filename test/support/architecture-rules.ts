@@ -14,7 +14,7 @@ export const MAX_MEDIAN_LINES = 100;
 const LAYERS: readonly (readonly string[])[] = [
   ["lib", "views"],
   ["model"],
-  ["config", "prefect", "store"],
+  ["config", "fleet", "prefect", "store"],
   ["sync", "queries"],
   ["acting"],
   ["tools", "resources", "prompts"],
@@ -79,6 +79,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     search: ["", "events", "logs", "runs"],
     actions: ["file"],
   },
+  fleet: { "": ["lease", "routing"], database: ["", "lease"], lease: [], routing: ["lease"] },
   acting: { "": [], plans: [""] },
   sync: {
     "": ["context", "events", "runs", "server", "verification"],
@@ -148,7 +149,8 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     "http/requests": [""],
     "http/telemetry": ["http/requests"],
     "http/tenants": ["", "http/requests", "http/telemetry"],
-    http: ["", "http/requests", "http/telemetry", "http/tenants"],
+    "http/fleet": ["http/requests", "http/telemetry", "http/tenants"],
+    http: ["", "http/fleet", "http/requests", "http/telemetry", "http/tenants"],
   },
   app: { "": [], workspaces: [""] },
   demo: { "": [] },
@@ -284,12 +286,12 @@ const EFFECTS: readonly Effect[] = [
   {
     name: "fetch",
     pattern: /(?<![.\w])fetch\(|\bglobalThis\.fetch\b/,
-    homes: /^prefect\//,
+    homes: /^(prefect\/|fleet\/routing\/forward\.ts$)/,
   },
   {
     name: "a package that uses the network",
-    pattern: /"(jose|@opentelemetry\/exporter-[\w-]+)"/,
-    homes: /^mcp\/http\/(caller-auth|telemetry\/otel-exporter)\.ts$/,
+    pattern: /"(jose|postgres|@opentelemetry\/exporter-[\w-]+)"/,
+    homes: /^(mcp\/http\/(caller-auth|telemetry\/otel-exporter)|fleet\/database\/postgres-store)\.ts$/,
   },
   {
     // Writing to Prefect: everything else gets `PrefectApi`, which only reads.
@@ -303,12 +305,12 @@ const EFFECTS: readonly Effect[] = [
     name: "SQL",
     pattern:
       /\bSELECT\b[^;]*\bFROM\b|\bINSERT (OR \w+ )?INTO\b|\bDELETE FROM\b|\bUPDATE \w+ SET\b|\bPRAGMA \w|[=<>] \?|\.sqlite\.|(?<!this)\.prepare[<(]/,
-    homes: /^store\//,
+    homes: /^(store|fleet\/database)\//,
   },
   {
     name: "drizzle at run time",
     pattern: /^import (?!type\b)[^;"]*"(drizzle-orm[^"]*|\.[^"]*\/schema\/[^"]+)"/m,
-    homes: /^store\/schema\//,
+    homes: /^(store\/schema|fleet\/database)\//,
   },
   {
     // `append`, `largest`, `latestOf` and the like of `lib/lists.ts` and `lib/time.ts` take lists of any length.

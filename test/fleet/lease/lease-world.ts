@@ -2,8 +2,9 @@
  * Seeded schedules of a fleet: nodes with drifting clocks, pauses, suspends, crashes and restarts; a database that only some of them
  * reach; messages that are late, lost or overtake each other. The lease code is the shipped one, the time is virtual.
  */
-import { type ClaimResult, LeaseBook, type Renewal } from "../../../src/fleet/lease/lease-rules.ts";
+
 import { LeaseHolder } from "../../../src/fleet/lease/lease-holder.ts";
+import { type ClaimResult, LeaseBook, type Renewal } from "../../../src/fleet/lease/lease-rules.ts";
 import { LEASE_TIMING, type LeaseTiming } from "../../../src/fleet/lease/timing.ts";
 import { seededRandom } from "../../support/random.ts";
 
@@ -101,7 +102,8 @@ class LeaseWorld {
       if (this.problems.length > 0) return this.result();
     }
     for (const tenant of TENANTS) {
-      if ((this.lastCommitMs.get(tenant) ?? 0) < END_MS - 3_000) this.problems.push(`nobody writes ${tenant} at the end`);
+      if ((this.lastCommitMs.get(tenant) ?? 0) < END_MS - 3_000)
+        this.problems.push(`nobody writes ${tenant} at the end`);
     }
     return this.result();
   }
@@ -120,7 +122,8 @@ class LeaseWorld {
   }
 
   private injectFault(machine: Machine): void {
-    if (this.chance(0.004)) machine.pausedUntilMs = Math.max(machine.pausedUntilMs, this.nowMs + this.random() * 12_000);
+    if (this.chance(0.004))
+      machine.pausedUntilMs = Math.max(machine.pausedUntilMs, this.nowMs + this.random() * 12_000);
     if (this.chance(0.002) && machine.suspendableMs <= this.nowMs) {
       const forMs = this.random() * 15_000;
       machine.pausedUntilMs = Math.max(machine.pausedUntilMs, this.nowMs + forMs);
@@ -185,10 +188,21 @@ class LeaseWorld {
     if (holder.isRenewalDue(nowMs)) {
       holder.renewalSent(nowMs);
       const answered = (renewal: Renewal) => holder.renewalAnswered(renewal, nowMs, this.steadyMs(machine));
-      this.ask(machine, () => this.book.renew(holder.incarnation), answered, () => holder.renewalFailed(nowMs));
+      this.ask(
+        machine,
+        () => this.book.renew(holder.incarnation),
+        answered,
+        () => holder.renewalFailed(nowMs),
+      );
     }
     for (const { incarnation, renewals } of holder.endable(nowMs)) {
-      if (this.chance(0.3)) this.ask(machine, () => this.book.end(incarnation, renewals), () => {}, () => {});
+      if (this.chance(0.3))
+        this.ask(
+          machine,
+          () => this.book.end(incarnation, renewals),
+          () => {},
+          () => {},
+        );
     }
     const { writing } = machine;
     machine.writing = null;
@@ -208,7 +222,12 @@ class LeaseWorld {
     const failed = () => {
       if (machine.holder === holder) machine.holder = null;
     };
-    this.ask(machine, () => this.book.begin(node), () => {}, failed);
+    this.ask(
+      machine,
+      () => this.book.begin(node),
+      () => {},
+      failed,
+    );
   }
 
   private useTenant(machine: Machine, holder: LeaseHolder, tenant: string, nowMs: number): void {
@@ -220,7 +239,12 @@ class LeaseWorld {
     if (this.chance(0.01) && this.nowMs < FAULTS_MS) {
       const released = holder.released(tenant);
       if (released !== null)
-        this.ask(machine, () => this.book.release(tenant, holder.incarnation, released), () => {}, () => {});
+        this.ask(
+          machine,
+          () => this.book.release(tenant, holder.incarnation, released),
+          () => {},
+          () => {},
+        );
       return;
     }
     const write = { tenant, fence, by: holder.incarnation };

@@ -1,0 +1,191 @@
+/** The fleet's database: PostgreSQL. This module is loaded only by processes that belong to a fleet. */
+import { and, count, desc, eq, sql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/postgres-js";
+import { default as postgres } from "postgres";
+import type { FleetStatus, FleetStore, RenewalRequest, TenantName } from "../fleet-store.ts";
+import type { ClaimResult, NodeDescription, NodeSession, Renewal } from "../lease/lease-rules.ts";
+import { FLEET_MIGRATIONS } from "./migrations.ts";
+import { lease, node, tenant } from "./tables.ts";
+
+const CONNECT_SECONDS = 2;
+const STATEMENT_MS = 2_000;
+const MAX_CONNECTIONS = 4;
+/** Of `pg_advisory_xact_lock`: nodes that start together migrate one after the other. */
+const MIGRATION_LOCK = 7_310_194;
+/** Ended sessions are kept this long, so that a late renewal of one is refused and not a new session. */
+const KEEP_ENDED = "1 day";
+const MAX_LISTED = 1_000;
+
+type Client = ReturnType<typeof postgres>;
+
+/** Connects at the first call. */
+export function openPostgresStore(url: string): FleetStore {
+  return new PostgresStore(url);
+}
+
+class PostgresStore implements FleetStore {
+  private readonly url: string;
+  private client: Client;
+
+  constructor(url: string) {
+    this.url = url;
+    this.client = this.connect();
+  }
+
+  reconnect(): void {
+    const old = this.client;
+    this.client = this.connect();
+    void old.end({ timeout: 0 }).catch(() => undefined);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.client.end({ timeout: 1 }).catch(() => undefined);
+  }
+
+  async begin(description: NodeDescription): Promise<void> {
+    await this.migrate();
+    const row = { ...description, renewals: 0, isDraining: false, isEnded: false };
+    await this.db().insert(node).values(row).onConflictDoNothing();
+  }
+
+  async renew({ incarnation, isDraining, report }: RenewalRequest): Promise<Renewal> {
+    const db = this.db();
+    const renewed = await db
+      .update(node)
+      .set({ renewals: sql`${node.renewals} + 1`, isDraining, report, renewedAt: sql`now()` })
+      .where(and(eq(node.incarnation, incarnation), eq(node.isEnded, false)))
+      .returning({ incarnation: node.incarnation });
+    return { isAccepted: renewed.length > 0, sessions: await this.sessions() };
+  }
+
+  async end(incarnation: string, renewals: number | null): Promise<boolean> {
+    const db = this.db();
+    const isUnchanged = renewals === null ? undefined : eq(node.renewals, renewals);
+    const ended = await db
+      .update(node)
+      .set({ isEnded: true })
+      .where(and(eq(node.incarnation, incarnation), eq(node.isEnded, false), isUnchanged))
+      .returning({ incarnation: node.incarnation });
+    if (ended.length > 0) {
+      const isOld = sql`${node.renewedAt} < now() - ${KEEP_ENDED}::interval`;
+      await db.delete(node).where(and(eq(node.isEnded, true), isOld));
+    }
+    return ended.length > 0;
+  }
+
+  claim({ key, url }: TenantName, incarnation: string): Promise<ClaimResult> {
+    return this.db().transaction(async (tx): Promise<ClaimResult> => {
+      // Locked, so that this session cannot be ended while it gets the lease.
+      const [own] = await tx.select().from(node).where(eq(node.incarnation, incarnation)).for("share");
+      if (!own || own.isEnded) return { kind: "ended" };
+      await tx.insert(tenant).values({ key, url }).onConflictDoNothing();
+      await tx.insert(lease).values({ tenant: key, incarnation: null, fence: 0 }).onConflictDoNothing();
+      const [held] = await tx.select().from(lease).where(eq(lease.tenant, key)).for("update");
+      if (!held) throw new Error("the lease is missing");
+      if (held.incarnation !== null && held.incarnation !== incarnation) {
+        // Not locked: a session that is not ended here may be ended a moment later, but never the other way round.
+        const [owner] = await tx.select().from(node).where(eq(node.incarnation, held.incarnation));
+        if (owner && !owner.isEnded) return { kind: "owned", incarnation: held.incarnation };
+      }
+      const fence = held.fence + 1;
+      await tx.update(lease).set({ incarnation, fence, sinceAt: sql`now()` }).where(eq(lease.tenant, key));
+      return { kind: "held", fence };
+    });
+  }
+
+  async release(key: string, incarnation: string, fence: number): Promise<void> {
+    const isThis = and(eq(lease.tenant, key), eq(lease.incarnation, incarnation), eq(lease.fence, fence));
+    await this.db().update(lease).set({ incarnation: null }).where(isThis);
+  }
+
+  async owner(key: string): Promise<string | null> {
+    const rows = await this.db()
+      .select({ incarnation: node.incarnation })
+      .from(lease)
+      .innerJoin(node, eq(node.incarnation, lease.incarnation))
+      .where(and(eq(lease.tenant, key), eq(node.isEnded, false)));
+    return rows[0]?.incarnation ?? null;
+  }
+
+  async status(): Promise<FleetStatus> {
+    const db = this.db();
+    const isLive = eq(node.isEnded, false);
+    const nodes = await db
+      .select({
+        incarnation: node.incarnation,
+        name: node.name,
+        address: node.address,
+        version: node.version,
+        renewals: node.renewals,
+        isDraining: node.isDraining,
+        report: node.report,
+        renewedAgoS: sql<number>`extract(epoch FROM clock_timestamp() - ${node.renewedAt})::float8`,
+        tenants: sql<number>`(SELECT count(*)::int FROM ${lease} WHERE ${lease.incarnation} = ${node.incarnation})`,
+      })
+      .from(node)
+      .where(isLive)
+      .orderBy(node.name, node.beganAt);
+    const tenants = await db
+      .select({
+        key: tenant.key,
+        url: tenant.url,
+        owner: node.name,
+        fence: sql<number>`coalesce(${lease.fence}, 0)::int`,
+        ownedForS: sql<number | null>`CASE WHEN ${node.name} IS NOT NULL
+          THEN extract(epoch FROM clock_timestamp() - ${lease.sinceAt})::float8 END`,
+      })
+      .from(tenant)
+      .leftJoin(lease, eq(lease.tenant, tenant.key))
+      .leftJoin(node, and(eq(node.incarnation, lease.incarnation), isLive))
+      .orderBy(desc(lease.sinceAt))
+      .limit(MAX_LISTED);
+    const [all] = await db.select({ n: count() }).from(tenant);
+    const ownedCount = nodes.reduce((sum, { tenants: owned }) => sum + owned, 0);
+    return { nodes, tenants, tenantCount: all?.n ?? 0, ownedCount };
+  }
+
+  private db() {
+    return drizzle(this.client);
+  }
+
+  private connect(): Client {
+    return postgres(this.url, {
+      max: MAX_CONNECTIONS,
+      connect_timeout: CONNECT_SECONDS,
+      idle_timeout: 60,
+      // Named statements would fail behind a pooler that gives each transaction another connection.
+      prepare: false,
+      connection: { application_name: "prefect-mcp-bun", statement_timeout: STATEMENT_MS },
+      onnotice: () => undefined,
+    });
+  }
+
+  private async sessions(): Promise<NodeSession[]> {
+    return this.db()
+      .select({
+        incarnation: node.incarnation,
+        name: node.name,
+        address: node.address,
+        version: node.version,
+        renewals: node.renewals,
+        isDraining: node.isDraining,
+      })
+      .from(node)
+      .where(eq(node.isEnded, false))
+      .orderBy(node.beganAt);
+  }
+
+  private async migrate(): Promise<void> {
+    await this.client.begin(async (tx) => {
+      await tx`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`;
+      await tx`CREATE SCHEMA IF NOT EXISTS prefect_mcp_fleet`;
+      await tx`CREATE TABLE IF NOT EXISTS prefect_mcp_fleet.migration (number int PRIMARY KEY)`;
+      const done = await tx<{ number: number }[]>`SELECT number FROM prefect_mcp_fleet.migration`;
+      for (const [number, text] of FLEET_MIGRATIONS.entries()) {
+        if (done.some((row) => row.number === number)) continue;
+        await tx.unsafe(text);
+        await tx`INSERT INTO prefect_mcp_fleet.migration (number) VALUES (${number})`;
+      }
+    });
+  }
+}

@@ -1,0 +1,65 @@
+/** What a node asks the fleet's database. The rules are those of lease/lease-rules.ts. Each call may fail or never be answered. */
+import type { ClaimResult, NodeDescription, NodeSession, Renewal } from "./lease/lease-rules.ts";
+
+/** What a node says of itself, for `fleet status`. */
+export interface NodeReport {
+  /** Tenants with an open record. */
+  readonly open: number;
+  /** Requests that were passed to other nodes, and that came from them. */
+  readonly forwarded: number;
+  readonly received: number;
+  /** Requests that were answered live because no owner could be asked. */
+  readonly live: number;
+}
+
+/** A tenant, by the hash that all nodes compute. */
+export interface TenantName {
+  readonly key: string;
+  /** Its API URL, for people. */
+  readonly url: string;
+}
+
+export interface RenewalRequest {
+  readonly incarnation: string;
+  readonly isDraining: boolean;
+  readonly report: NodeReport;
+}
+
+export interface FleetStore extends AsyncDisposable {
+  begin(node: NodeDescription): Promise<void>;
+  renew(request: RenewalRequest): Promise<Renewal>;
+  /** Returns whether the session was ended by this call. */
+  end(incarnation: string, renewals: number | null): Promise<boolean>;
+  claim(tenant: TenantName, incarnation: string): Promise<ClaimResult>;
+  release(tenant: string, incarnation: string, fence: number): Promise<void>;
+  /** Incarnation of the owner; null: none. */
+  owner(tenant: string): Promise<string | null>;
+  status(): Promise<FleetStatus>;
+  /** Drops the connections: after calls that were not answered, which later ones would wait for. */
+  reconnect(): void;
+}
+
+export interface FleetStatus {
+  readonly nodes: readonly NodeStatus[];
+  readonly tenants: readonly TenantStatus[];
+  /** All tenants, also those that are not in `tenants`. */
+  readonly tenantCount: number;
+  readonly ownedCount: number;
+}
+
+export interface NodeStatus extends NodeSession {
+  readonly tenants: number;
+  /** Seconds since it renewed its session, by the clock of the database. */
+  readonly renewedAgoS: number;
+  readonly report: NodeReport | null;
+}
+
+export interface TenantStatus {
+  readonly key: string;
+  readonly url: string;
+  /** Name of the node; null: nobody owns it. */
+  readonly owner: string | null;
+  readonly fence: number;
+  /** Seconds, by the clock of the database. */
+  readonly ownedForS: number | null;
+}

@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { join } from "node:path";
+import { type Postgres, startPostgres } from "../../../scripts/postgres.ts";
+import { openPostgresStore } from "../../../src/fleet/database/postgres-store.ts";
+import type { FleetStore } from "../../../src/fleet/fleet-store.ts";
+import { LeaseBook } from "../../../src/fleet/lease/lease-rules.ts";
+import { seededRandom } from "../../support/random.ts";
+
+const ROOT = join(import.meta.dir, "..", "..", "..");
+const REPORT = { open: 0, forwarded: 0, received: 0, live: 0 };
+let server: Postgres;
+let store: FleetStore;
+
+beforeAll(async () => {
+  server = await startPostgres(ROOT);
+  store = openPostgresStore(`${server.url}/postgres`);
+});
+
+afterAll(async () => {
+  await store?.[Symbol.asyncDispose]();
+  await server?.stop();
+});
+
+const aNode = (incarnation: string, name = "n") => ({ incarnation, name, address: "http://n:1", version: "1.0.0" });
+const aTenant = (key: string) => ({ key, url: "http://p/api" });
+const renewal = (incarnation: string) => ({ incarnation, isDraining: false, report: REPORT });
+
+test("several nodes that start together create the tables once", async () => {
+  const stores = [1, 2, 3].map(() => openPostgresStore(`${server.url}/postgres`));
+  const incarnations = stores.map(() => crypto.randomUUID());
+  await Promise.all(stores.map((one, index) => one.begin(aNode(incarnations[index] ?? ""))));
+  await Promise.all(incarnations.map((incarnation) => store.end(incarnation, null)));
+  await Promise.all(stores.map((one) => one[Symbol.asyncDispose]()));
+  expect((await store.status()).nodes).toEqual([]);
+});
+
+test("the database follows the rules of the simulation", async () => {
+  const random = seededRandom(19);
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
+  const book = new LeaseBook();
+  const incarnations = Array.from({ length: 8 }, () => crypto.randomUUID());
+  const tenants = ["rule-a", "rule-b", "rule-c"];
+  const plain = (sessions: readonly { incarnation: string; renewals: number }[]) =>
+    sessions.map(({ incarnation, renewals }) => `${incarnation} ${renewals}`).toSorted();
+  for (let step = 0; step < 600; step += 1) {
+    const incarnation = pick(incarnations);
+    const tenant = pick(tenants);
+    const kind = random();
+    if (kind < 0.1) {
+      await store.begin(aNode(incarnation));
+      book.begin(aNode(incarnation));
+    } else if (kind < 0.3) {
+      const expected = book.renew(incarnation);
+      const found = await store.renew(renewal(incarnation));
+      expect(found.isAccepted).toBe(expected.isAccepted);
+      expect(plain(found.sessions)).toEqual(plain(expected.sessions));
+    } else if (kind < 0.34) {
+      const renewals = random() < 0.5 ? Math.floor(random() * 4) : null;
+      expect(await store.end(incarnation, renewals)).toBe(book.end(incarnation, renewals));
+    } else if (kind < 0.7) {
+      expect(await store.claim(aTenant(tenant), incarnation)).toEqual(book.claim(tenant, incarnation));
+    } else if (kind < 0.9) {
+      const fence = Math.ceil(random() * 20);
+      await store.release(tenant, incarnation, fence);
+      book.release(tenant, incarnation, fence);
+    }
+    expect(await store.owner(tenant)).toBe(book.owner(tenant));
+  }
+});
+
+test("of claims at the same time one is held, and the numbers only grow", async () => {
+  const incarnations = Array.from({ length: 4 }, () => crypto.randomUUID());
+  for (const incarnation of incarnations) await store.begin(aNode(incarnation));
+  let last = 0;
+  for (let round = 0; round < 10; round += 1) {
+    const results = await Promise.all(incarnations.map((one) => store.claim(aTenant("contested"), one)));
+    const held = results.flatMap((result, index) => (result.kind === "held" ? [{ ...result, index }] : []));
+    expect(held).toHaveLength(1);
+    expect(held[0]?.fence).toBeGreaterThan(last);
+    last = held[0]?.fence ?? 0;
+    await store.release("contested", incarnations[held[0]?.index ?? 0] ?? "", last);
+  }
+});
+
+test("a session is ended or renewed, never both, and an ended one gets no tenant", async () => {
+  for (let round = 0; round < 20; round += 1) {
+    const incarnation = crypto.randomUUID();
+    await store.begin(aNode(incarnation));
+    const [isEnded, renewed, claimed] = await Promise.all([
+      store.end(incarnation, 0),
+      store.renew(renewal(incarnation)),
+      store.claim(aTenant(`round-${round}`), incarnation),
+    ]);
+    expect(isEnded).toBe(!renewed.isAccepted);
+    const owner = await store.owner(`round-${round}`);
+    expect(owner).toBe(isEnded || claimed.kind === "ended" ? null : incarnation);
+  }
+});
