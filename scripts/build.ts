@@ -36,6 +36,7 @@ const ON_DEMAND = [
   "lru-cache",
   "prom-client",
   "yaml",
+  "./src/fleet/database/postgres-store.ts",
   "./src/mcp/http/telemetry/otel-exporter.ts",
   "./src/model/objects/rrule-words.ts",
   "./src/model/schedules/schedule-times.ts",

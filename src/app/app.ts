@@ -3,8 +3,10 @@
 import { type Confirmations, createConfirmations } from "../acting/confirmations.ts";
 import type { ResolvedSettings } from "../config/settings.ts";
 import type { AppError } from "../errors.ts";
+import type { HeldLease } from "../fleet/fleet.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
+import type { Sentence } from "../lib/shown-text.ts";
 import { createResourceWatch, type ResourceWatch } from "../mcp/resource-watch.ts";
 import type { Tenant } from "../mcp/tenant.ts";
 import { createRedactor, type Redact } from "../model/secrets/redact.ts";
@@ -32,6 +34,10 @@ export interface AppOptions {
   readonly answerBudget?: AnswerBudget;
   /** Shared by the applications of one process, so that a confirmation outlives the application that gave it. */
   readonly confirmations?: Confirmations;
+  /** In a fleet: the lease under which records are written. */
+  readonly lease?: HeldLease;
+  /** In a fleet: why no record is read or written. */
+  readonly liveOnly?: Sentence;
   /** Longest wait for the Worker to finish when the application ends. */
   readonly stopWithinMs?: number;
 }
@@ -160,7 +166,7 @@ class Application implements App {
   }
 
   private openInstance(resolved: ResolvedSettings): void {
-    const { entry, version, clock, logger, label, answerBudget } = this.options;
+    const { entry, version, clock, logger, label, answerBudget, lease, liveOnly } = this.options;
     const onChange = (change: ChangeNotice) => {
       for (const listener of this.changeListeners) listener(change);
     };
@@ -174,6 +180,8 @@ class Application implements App {
       onChange,
       ...(label === undefined ? {} : { label }),
       ...(answerBudget === undefined ? {} : { answerBudget }),
+      ...(lease === undefined ? {} : { lease }),
+      ...(liveOnly === undefined ? {} : { liveOnly }),
     });
     if (this.isFollowing) this.followInstance();
   }

@@ -3,8 +3,10 @@ import type { Confirmations } from "../acting/confirmations.ts";
 import { credentialsOf } from "../config/credentials.ts";
 import type { Settings } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
+import type { HeldLease } from "../fleet/fleet.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
+import type { Sentence } from "../lib/shown-text.ts";
 import { LineOrder } from "../model/runs/line-order.ts";
 import { createRedactor, type Redact } from "../model/secrets/redact.ts";
 import { redactLogger } from "../model/secrets/redact-logger.ts";
@@ -18,7 +20,7 @@ import { openActionLog } from "../store/actions/action-log.ts";
 import { findFact } from "../store/sync-state.ts";
 import type { ChangeNotice } from "../sync/context/changes.ts";
 import { firstRecordFileOf, toConnection } from "./connection.ts";
-import { createRecordReader } from "./record.ts";
+import { createRecordReader, type RecordReader } from "./record.ts";
 import { createSyncWorker, type SyncWorker } from "./sync-worker.ts";
 
 /** One Prefect workspace as the settings describe it: read-only connection, API client and the Worker that writes the record. */
@@ -44,16 +46,23 @@ export interface InstanceOptions {
   readonly label?: string;
   /** Memory that the answers of callers' Prefects may use together while they are read. */
   readonly answerBudget?: AnswerBudget;
+  /** In a fleet: the lease under which the record is written. */
+  readonly lease?: HeldLease;
+  /** In a fleet: why the record is neither read nor written; answers come from Prefect alone, and say it. */
+  readonly liveOnly?: Sentence;
 }
 
 /** Disk and network are first used by a query. Throws AppError `invalid_config` without an API URL. */
 export function createInstance(options: InstanceOptions): Instance {
-  const { settings, version, clock, answerBudget } = options;
+  const { settings, version, clock, answerBudget, liveOnly } = options;
   const redact = createRedactor({ credentials: credentialsOf(settings) });
   const logger = redactLogger(options.logger, redact);
   const connection = toConnection(settings, version);
-  const reader = createRecordReader(firstRecordFileOf(settings, connection.url), clock, logger);
-  const worker = createSyncWorker({ ...options, logger });
+  const isLiveOnly = liveOnly !== undefined;
+  const reader = isLiveOnly
+    ? NO_RECORD
+    : createRecordReader(firstRecordFileOf(settings, connection.url), clock, logger);
+  const worker = isLiveOnly ? NO_WORKER : createSyncWorker({ ...options, logger });
   const changes = changesOf(options, redact, () => openClient().writer);
   let client: PrefectClient | null = null;
   let isClosed = false;
@@ -88,6 +97,7 @@ export function createInstance(options: InstanceOptions): Instance {
       instance: connection.url,
       lineOrder: new LineOrder(),
       changes: changes?.access,
+      liveOnly,
     },
     async close(withinMs) {
       isClosed = true;
@@ -99,6 +109,19 @@ export function createInstance(options: InstanceOptions): Instance {
     },
   };
 }
+
+const NO_RECORD: RecordReader = {
+  current: () => null,
+  hold: () => ({ record: () => null, release: () => undefined }),
+  close: () => undefined,
+};
+
+const NO_WORKER: SyncWorker = {
+  follow: () => undefined,
+  saveLive: () => undefined,
+  markClientActive: () => undefined,
+  stop: async () => undefined,
+};
 
 /** What changes in this workspace need; null where the settings allow none. */
 function changesOf(

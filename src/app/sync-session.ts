@@ -7,6 +7,7 @@ import { redactLogger } from "../model/secrets/redact-logger.ts";
 import { createPrefectClient } from "../prefect/client.ts";
 import { errorsOnly, redactedApi } from "../prefect/redacted-api.ts";
 import type { RecordDb } from "../store/database.ts";
+import type { WriterLease } from "../store/fence.ts";
 import type { ChangeNotice } from "../sync/context/changes.ts";
 import { createSyncSession, type SyncSession } from "../sync/session.ts";
 import { firstRecordFileOf, toConnection } from "./connection.ts";
@@ -19,11 +20,13 @@ export interface OpenSessionOptions {
   readonly onChange?: (change: ChangeNotice) => void;
   /** A record that is open for writing and that the caller closes. Default: the file in use. */
   readonly db?: RecordDb;
+  /** In a fleet: what every write has to prove. */
+  readonly lease?: WriterLease;
 }
 
 /** Opens the record for writing: in the Worker of `serve`, on the main thread for `sync`, `audit` and `forget`. */
 export function openSyncSession(options: OpenSessionOptions): SyncSession {
-  const { settings, version, clock, onChange, db } = options;
+  const { settings, version, clock, onChange, db, lease } = options;
   const connection = toConnection(settings, version);
   const redact = createRedactor({ credentials: credentialsOf(settings) });
   const logger = redactLogger(options.logger, redact);
@@ -37,5 +40,6 @@ export function openSyncSession(options: OpenSessionOptions): SyncSession {
     redact,
     ...(onChange ? { onChange } : {}),
     ...(db ? { db } : {}),
+    ...(lease ? { lease } : {}),
   });
 }

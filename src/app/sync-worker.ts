@@ -1,4 +1,5 @@
 import type { Settings } from "../config/settings.ts";
+import type { HeldLease } from "../fleet/fleet.ts";
 import { Backoff } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
@@ -28,6 +29,8 @@ export interface SyncWorkerOptions {
   readonly logger: Logger;
   readonly onChange: (change: ChangeNotice) => void;
   readonly label?: string;
+  /** In a fleet: the lease of the tenant. The Worker writes only while it is held. */
+  readonly lease?: HeldLease;
 }
 
 /** After running for this time the wait before the next restart is short again. */
@@ -135,15 +138,23 @@ class RestartingWorker implements SyncWorker {
     if (worker !== this.worker) return;
     if (message.type === "ready") this.onReady(worker);
     else if (message.type === "change") this.options.onChange(message.change);
+    else if (message.type === "lease") this.answerLease(worker, message.askedMs);
     else if (message.type === "saved") this.unsavedChars = Math.max(0, this.unsavedChars - message.chars);
     else this.closed.resolve();
   }
 
   private onReady(worker: Worker): void {
-    const { settings, version, label = null } = this.options;
+    const { settings, version, label = null, lease } = this.options;
+    const fence = lease?.fence ?? null;
     this.isReady = true;
-    worker.postMessage(encode({ type: "open", settings, version, label, follow: this.isFollowing }));
+    worker.postMessage(encode({ type: "open", settings, version, label, fence, follow: this.isFollowing }));
     for (const text of this.waiting.splice(0)) worker.postMessage(text);
+  }
+
+  /** Not through `post`: it is answered while the Worker ends, too, and never waits in a queue. */
+  private answerLease(worker: Worker, askedMs: number): void {
+    const leftMs = this.options.lease?.leftMs() ?? 0;
+    worker.postMessage(encode({ type: "lease", askedMs, leftMs }));
   }
 
   private onClosed(worker: Worker): void {

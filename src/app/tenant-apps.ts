@@ -14,10 +14,13 @@ import { fixedSettings } from "./settings-source.ts";
 /** Applications for callers that name their Prefect in request headers. */
 export interface TenantApps {
   /** Throws AppError `invalid_input` for a URL that is not that of a Prefect API. */
-  open(target: TenantTarget, label: string): App;
+  open(target: TenantTarget, label: string, access?: RecordAccess): App;
   /** Removes the oldest records that are not open until all together are below the limit. */
   trimDisk(): void;
 }
+
+/** In a fleet: how an application may use the record. */
+export type RecordAccess = Pick<AppOptions, "lease" | "liveOnly">;
 
 export interface TenantAppsOptions extends Omit<AppOptions, "settings"> {
   /** The server's own settings. Those that do not concern one Prefect apply to callers' Prefects too. */
@@ -29,13 +32,14 @@ export function createTenantApps(options: TenantAppsOptions): TenantApps {
   const answerBudget = createAnswerBudget(MAX_CALLER_BYTES_IN_FLIGHT);
   const confirmations = options.confirmations ?? createConfirmations(options.clock);
   return {
-    open(target, label) {
+    open(target, label, access = {}) {
       const resolved = settingsFor(options.base(), target);
       const folder = resolved.settings.dataDir;
       inUse.set(folder, (inUse.get(folder) ?? 0) + 1);
       const logger = withFields(options.logger, { tenant: label });
       const app = openApp({
         ...options,
+        ...access,
         settings: fixedSettings(resolved),
         logger,
         label,
@@ -93,6 +97,7 @@ export function settingsFor(base: ResolvedSettings, { url, credential }: TenantT
     uiUrl: uiBaseUrl(apiUrl, { uiUrl: null, cloudApiUrl, cloudUiUrl: null }),
     isCloud: isCloudUrl(apiUrl, cloudApiUrl),
     profile: null,
+    fleet: null,
     dataDir: tenantFolder(dataDir, [apiUrl, credential.kind, secret]),
     sync: { ...base.settings.sync, retentionBytes: diskShare(base.settings) },
   };

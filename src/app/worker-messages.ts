@@ -13,7 +13,11 @@ export type ToWorker =
       readonly version: string;
       /** The field `tenant` in each line of the Worker's log. */
       readonly label: string | null;
+      /** In a fleet: the fencing number of the tenant. The Worker writes while it knows by `lease` that it is held. */
+      readonly fence: number | null;
     }
+  /** Answers `lease`: for how long the lease was certainly held, after the moment that the Worker has named. */
+  | { readonly type: "lease"; readonly askedMs: number; readonly leftMs: number }
   | { readonly type: "follow" }
   | { readonly type: "save-live"; readonly batch: LiveBatch }
   | { readonly type: "client-active" }
@@ -23,6 +27,8 @@ export type FromWorker =
   /** The Worker receives messages from now on; earlier ones would be lost. */
   | { readonly type: "ready" }
   | { readonly type: "change"; readonly change: ChangeNotice }
+  /** Asks for how long the lease is held. `askedMs`: the Worker's own steady clock, which the answer repeats. */
+  | { readonly type: "lease"; readonly askedMs: number }
   /** A live batch was processed; `chars`: the length of its message. */
   | { readonly type: "saved"; readonly chars: number }
   | { readonly type: "stopped" };

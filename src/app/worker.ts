@@ -6,8 +6,10 @@ import { Backoff } from "../lib/backoff.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLogger, withFields } from "../lib/logger.ts";
 import { writeStderr } from "../lib/stderr.ts";
+import { addMs, NEVER_MS, type SteadyMs } from "../lib/time.ts";
 import { createRedactor } from "../model/secrets/redact.ts";
 import { redactLogger } from "../model/secrets/redact-logger.ts";
+import type { WriterLease } from "../store/fence.ts";
 import type { ChangeNotice } from "../sync/context/changes.ts";
 import type { SyncSession } from "../sync/session.ts";
 import { openSyncSession } from "./sync-session.ts";
@@ -19,6 +21,8 @@ type Opening = Extract<ToWorker, { type: "open" }>;
 
 /** Longest wait at the end for the proof that live answers came from the right server. The Worker has 4 s to end. */
 const FINISH_LIVE_MS = 2_500;
+/** How often the Worker of a fleet's node asks whether its lease is still held. */
+const ASK_LEASE_MS = 500;
 
 export function runWorker(): void {
   const host = new SessionHost((message) => self.postMessage(encode(message)));
@@ -36,6 +40,9 @@ class SessionHost {
   private readonly backoff = new Backoff({ firstMs: 500, maxMs: 10_000 });
   private readonly following = Promise.withResolvers<void>();
   private session: SyncSession | null = null;
+  /** By this thread's steady clock. */
+  private leaseUntilMs: SteadyMs = NEVER_MS;
+  private readonly leased = Promise.withResolvers<void>();
 
   constructor(send: (message: FromWorker) => void) {
     this.send = send;
@@ -46,15 +53,17 @@ class SessionHost {
     if (message.type === "open") {
       if (message.follow) this.following.resolve();
       void this.run(message);
-    } else if (message.type === "follow") this.following.resolve();
+    } else if (message.type === "lease") this.leaseAnswered(message.askedMs, message.leftMs);
+    else if (message.type === "follow") this.following.resolve();
     else if (message.type === "save-live") await this.session?.saveLive(message.batch);
     else if (message.type === "client-active") this.session?.markClientActive();
     else this.stopping.abort();
   }
 
   /** Retries after each error until `stop`: a record that cannot be opened now (disk full, no permission) may be later. */
-  private async run({ settings, version, label }: Opening): Promise<void> {
+  private async run({ settings, version, label, fence }: Opening): Promise<void> {
     const { signal } = this.stopping;
+    const lease = fence === null ? undefined : await this.firstLease(fence);
     const redact = createRedactor({ credentials: credentialsOf(settings) });
     const plain = redactLogger(createLogger(settings.logLevel, writeStderr), redact);
     const logger = label === null ? plain : withFields(plain, { tenant: label });
@@ -62,7 +71,14 @@ class SessionHost {
     let lastError = "";
     while (!signal.aborted) {
       try {
-        this.session = openSyncSession({ settings, version, clock: systemClock, logger, onChange });
+        this.session = openSyncSession({
+          settings,
+          version,
+          clock: systemClock,
+          logger,
+          onChange,
+          ...(lease ? { lease } : {}),
+        });
         lastError = "";
         await this.follow(this.session);
       } catch (error) {
@@ -76,6 +92,28 @@ class SessionHost {
       await systemClock.sleep(this.backoff.next(), signal);
     }
     this.send({ type: "stopped" });
+  }
+
+  /** The time that the main thread grants counts from when it was asked, so that a late message grants no more. */
+  private leaseAnswered(askedMs: number, leftMs: number): void {
+    const untilMs = addMs(askedMs as SteadyMs, leftMs);
+    if (leftMs <= 0) this.leaseUntilMs = NEVER_MS;
+    else if (untilMs > this.leaseUntilMs) this.leaseUntilMs = untilMs;
+    this.leased.resolve();
+  }
+
+  private async firstLease(fence: number): Promise<WriterLease> {
+    void this.keepAsking();
+    await this.leased.promise;
+    return { fence, isHeld: () => systemClock.steadyMs() < this.leaseUntilMs };
+  }
+
+  private async keepAsking(): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      this.send({ type: "lease", askedMs: systemClock.steadyMs() });
+      await systemClock.sleep(ASK_LEASE_MS, signal);
+    }
   }
 
   private async follow(session: SyncSession): Promise<void> {

@@ -4,6 +4,8 @@ import type { SettingsSource } from "../app/settings-source.ts";
 import { createTenantApps } from "../app/tenant-apps.ts";
 import { VERSION } from "../app/version.ts";
 import { openWorkspaces } from "../app/workspaces/open-workspaces.ts";
+import { credentialsOf } from "../config/credentials.ts";
+import type { Settings } from "../config/settings.ts";
 import { AppError, toAppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLogger } from "../lib/logger.ts";
@@ -11,6 +13,7 @@ import { asPlace, oneLine, sentence } from "../lib/shown-text.ts";
 import { writeStderr } from "../lib/stderr.ts";
 import { serveHttp } from "../mcp/http/http.ts";
 import { lookupWithin } from "../mcp/http/tenants/target-rules.ts";
+import type { TenantTarget } from "../mcp/http/tenants/tenant-headers.ts";
 import { createRedactor } from "../model/secrets/redact.ts";
 import { redactLogger } from "../model/secrets/redact-logger.ts";
 import { chosenSettings } from "./arguments/chosen-settings.ts";
@@ -34,7 +37,10 @@ export async function serveUntilAborted(
 ): Promise<number> {
   const base = () => source.current();
   const { http, logLevel, dataDir } = base().settings;
-  const logger = redactLogger(createLogger(logLevel, writeStderr), createRedactor({ credentials: http.tokens }));
+  const logger = redactLogger(
+    createLogger(logLevel, writeStderr),
+    createRedactor({ credentials: credentialsOf(base().settings) }),
+  );
   if (http.tokens.some((token) => token.length < 16)) {
     logger.warn("a token in PREFECT_MCP_HTTP_TOKENS is shorter than 16 characters", {
       fix: "Use a long random one, for example the output of `openssl rand -hex 32`.",
@@ -43,17 +49,21 @@ export async function serveUntilAborted(
   const confirmations = createConfirmations(systemClock);
   const common = { entry: ctx.entry, version: VERSION, clock: systemClock, logger, confirmations };
   const apps = createTenantApps({ ...common, base });
+  const { fleet: fleetSettings } = base().settings;
+  const joined =
+    fleetSettings === null ? null : await (await import("./join-fleet.ts")).joinFleet(fleetSettings, http, logger);
   const start = () =>
     serveHttp({
       settings: http,
-      openOwn: () => openWorkspaces({ ...common, settings: source, isRestricted: true }),
-      openTenant: (target, label) => apps.open(target, label),
+      openOwn: (access) => openWorkspaces({ ...common, ...access, settings: source, isRestricted: true }),
+      openTenant: (target, label, access) => apps.open(target, label, access),
       trimDisk: () => apps.trimDisk(),
       dataDir,
       followOwn: true,
       lookup: lookupWithin(LOOKUP_WITHIN_MS, systemClock, addressesOf),
       clock: systemClock,
       logger,
+      ...(joined ? { fleet: { ...joined, ownTarget: () => ownTarget(base().settings) } } : {}),
     });
   let server: ReturnType<typeof start>;
   try {
@@ -61,13 +71,20 @@ export async function serveUntilAborted(
   } catch (error) {
     throw bindError(error, http.host, http.port);
   }
+  await using _fleet = joined?.fleet;
   await using _ = server;
+  joined?.start(server);
   listening(server.url);
   await new Promise<void>((resolve) => {
     if (ctx.signal.aborted) resolve();
     ctx.signal.addEventListener("abort", () => resolve(), { once: true });
   });
   return 0;
+}
+
+/** The Prefect of the settings, as a caller would name it. */
+function ownTarget({ apiUrl, auth }: Settings): TenantTarget {
+  return { url: apiUrl ?? "", credential: auth };
 }
 
 async function addressesOf(host: string): Promise<readonly string[]> {

@@ -144,6 +144,17 @@ function httpOf(values: SettingValues, place: Place): HttpSettings {
   };
 }
 
+function fleetOf(values: SettingValues): Settings["fleet"] {
+  const url = values.PREFECT_MCP_FLEET_URL;
+  if (url === null) return null;
+  return {
+    url,
+    node: values.PREFECT_MCP_FLEET_NODE,
+    address: values.PREFECT_MCP_FLEET_ADDRESS,
+    secret: values.PREFECT_MCP_FLEET_SECRET,
+  };
+}
+
 function syncOf(values: SettingValues): Settings["sync"] {
   return {
     enabled: values.PREFECT_MCP_SYNC,
@@ -216,6 +227,7 @@ export function assembleSettings(
     docs: values.PREFECT_MCP_DOCS,
     docsUrl: values.PREFECT_MCP_DOCS_URL ?? "https://prefect-docs.fastmcp.app/mcp",
     http: httpOf(values, context),
+    fleet: fleetOf(values),
   };
   return { settings, apiUrl, problems: [...apiUrl.problems, ...headers.problems] };
 }

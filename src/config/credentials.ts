@@ -12,13 +12,14 @@ function isSecretHeader(name: string, value: string): boolean {
   return isSecretName(name) || (value.length >= 16 && /^(?=.*\d)(?=.*[A-Za-z])\S+$/.test(value));
 }
 
-/** The secrets among the settings, for `createRedactor`: key, auth string, secret headers, proxy passwords, callers' tokens. */
+/** The secrets among the settings, for `createRedactor`: key, auth string, secret headers, proxy passwords, callers' tokens, those of a fleet. */
 export function credentialsOf({
   auth,
   customHeaders,
   proxy,
   http,
   webhook,
+  fleet,
   isNamedByCaller,
 }: Settings): readonly string[] {
   return [
@@ -34,6 +35,8 @@ export function credentialsOf({
           ...passwordIn(proxy.https),
           ...http.tokens,
           ...(webhook.secret === null ? [] : [webhook.secret]),
+          ...passwordIn(fleet?.url ?? null),
+          ...(fleet?.secret ? [fleet.secret] : []),
         ]),
   ];
 }

@@ -3,12 +3,13 @@
  * in docs/reference.md are made from this schema.
  */
 import { z } from "zod";
+import { fleetSettings } from "./schema-fleet.ts";
 import { httpSettings } from "./schema-http.ts";
 import { prefectSettings } from "./schema-prefect.ts";
 import { recordSettings } from "./schema-record.ts";
 import { type SettingMeta, settingMetas } from "./setting.ts";
 
-export const settingsSchema = z.object({ ...prefectSettings, ...recordSettings, ...httpSettings });
+export const settingsSchema = z.object({ ...prefectSettings, ...recordSettings, ...httpSettings, ...fleetSettings });
 
 export type SettingName = keyof typeof settingsSchema.shape;
 /** Checked values by name, with defaults. */

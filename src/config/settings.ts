@@ -2,6 +2,7 @@
 
 import type { LogLevel } from "../lib/logger.ts";
 import type { Sentence } from "../lib/shown-text.ts";
+import type { FleetSettings } from "../model/fleet-settings.ts";
 import type { PrefectAuth } from "../model/prefect-auth.ts";
 import type { SyncSettings } from "../model/sync-settings.ts";
 
@@ -85,6 +86,8 @@ export interface Settings {
   readonly docs: boolean;
   readonly docsUrl: string;
   readonly http: HttpSettings;
+  /** Null: this process belongs to no fleet. */
+  readonly fleet: FleetSettings | null;
 }
 
 export interface SettingValue {

@@ -7,9 +7,12 @@ import type { McpServer } from "@modelcontextprotocol/server";
 import type { Server } from "bun";
 import type { HttpSettings } from "../../config/settings.ts";
 import { toAppError } from "../../errors.ts";
+import type { NodeReport } from "../../fleet/fleet-store.ts";
+import { FLEET_ANSWER_HEADER } from "../../fleet/routing/signature.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/logger.ts";
 import { own, sentence } from "../../lib/shown-text.ts";
+import { isActingTool } from "../../model/verbs.ts";
 import type { HostedApp } from "../app-host.ts";
 import { buildServer } from "../server.ts";
 import type { Tenant } from "../tenant.ts";
@@ -17,10 +20,19 @@ import { admitRequest } from "./admission.ts";
 import { callerAuthOf, checkBind, isLoopbackBind, tlsOf } from "./bind.ts";
 import { type Caller, type CallerAuth, createCallerAuth } from "./caller-auth.ts";
 import { CallerLimits } from "./caller-limits.ts";
+import { pageOfViews, plainAnswer } from "./fixed-answers.ts";
+import {
+  type FleetAccess,
+  type FleetDecision,
+  FleetDoor,
+  type FleetDoorOptions,
+  type ReceivedRequest,
+} from "./fleet/fleet-door.ts";
+import { addFleetGauges } from "./fleet/fleet-gauges.ts";
 import { createGuards, PREFLIGHT, type RequestGuards } from "./host-and-origin.ts";
 import { PlainRequests } from "./plain-requests.ts";
 import { challenge, METADATA_PATH, resourceMetadata } from "./protected-resource.ts";
-import { needsOf } from "./requests/inspect-message.ts";
+import { calledTools, needsOf } from "./requests/inspect-message.ts";
 import { errorRefusal, idOf, refusal } from "./requests/refusals.ts";
 import { type CallerRequest, Responder } from "./respond.ts";
 import { Metrics } from "./telemetry/metrics.ts";
@@ -33,8 +45,9 @@ import { Tenants } from "./tenants/tenants.ts";
 
 export interface HttpOptions {
   readonly settings: HttpSettings;
-  openOwn(): HostedApp;
-  openTenant(target: TenantTarget, label: string): HostedApp;
+  /** `access`: in a fleet, how the application may use the record. */
+  openOwn(access?: FleetAccess): HostedApp;
+  openTenant(target: TenantTarget, label: string, access?: FleetAccess): HostedApp;
   trimDisk(): void;
   /** Folder of the records. Answers to callers do not name it. */
   readonly dataDir: string;
@@ -43,6 +56,8 @@ export interface HttpOptions {
   readonly lookup: LookupHost;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Absent: this server belongs to no fleet. */
+  readonly fleet?: Pick<FleetDoorOptions, "fleet" | "secret" | "ownTarget">;
   /** Builds the MCP server of a tenant, which then answers every request; tests pass fixtures. */
   readonly build?: (tenant: Tenant) => McpServer;
 }
@@ -51,6 +66,8 @@ export interface HttpServer extends AsyncDisposable {
   /** `http://127.0.0.1:4201/mcp`. */
   readonly url: string;
   readonly port: number;
+  /** What a node of a fleet says of itself. */
+  fleetReport(): NodeReport;
 }
 
 const PATH = "/mcp";
@@ -65,6 +82,8 @@ const SWEEP_MS = 5_000;
 const IDLE_SECONDS = 60;
 /** Time for the answers in progress when the server ends. */
 const DRAIN_MS = 300;
+/** Time for the calls in progress of a tenant that another node of the fleet gets. */
+const CLOSE_LOST_MS = 5_000;
 
 /** Listens. Throws AppError `invalid_config` where the settings do not allow it. */
 export function serveHttp(options: HttpOptions): HttpServer {
@@ -81,6 +100,9 @@ class McpHttpServer implements HttpServer {
   private readonly limits: CallerLimits;
   private readonly metrics = new Metrics();
   private readonly tenants: Tenants;
+  /** Of requests that no owner of their tenant could answer, in a fleet. */
+  private readonly liveTenants: Tenants;
+  private readonly door: FleetDoor | null;
   private readonly responder: Responder;
   private readonly server: Server<unknown>;
   private readonly ending = new AbortController();
@@ -96,7 +118,11 @@ class McpHttpServer implements HttpServer {
     const { requestsPerSecond, maxConcurrent } = settings;
     const burst = Math.max(1, requestsPerSecond);
     this.limits = new CallerLimits({ requestsPerSecond, burst, maxConcurrent, maxCallers: MAX_CALLERS });
-    this.tenants = this.createTenants();
+    this.door = options.fleet
+      ? new FleetDoor({ ...options.fleet, clock, close: (target) => this.closeLost(target) })
+      : null;
+    this.tenants = this.createTenants(false);
+    this.liveTenants = this.door ? this.createTenants(true) : this.tenants;
     const { otlpEndpoint: endpoint } = settings;
     this.spans = endpoint ? createSpanExporter({ endpoint, service: "prefect-mcp-bun", clock, logger }) : null;
     const plainRequests = options.build ? null : new PlainRequests();
@@ -123,24 +149,33 @@ class McpHttpServer implements HttpServer {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.ending.signal.aborted) return;
+    // Requests are accepted and sent to the next owners meanwhile.
+    await this.door?.fleet.drain();
     this.ending.abort();
     const { clock } = this.options;
     const stopped = this.server.stop(false);
     const untilMs = clock.steadyMs() + DRAIN_MS;
     while (this.running > 0 && clock.steadyMs() < untilMs) await clock.sleep(10);
-    await Promise.all([this.tenants.close(), this.spans?.close(DRAIN_MS)]);
+    await Promise.all([this.tenants.close(), this.liveTenants.close(), this.spans?.close(DRAIN_MS)]);
     await this.server.stop(true);
     await stopped;
   }
 
-  private createTenants(): Tenants {
+  fleetReport(): NodeReport {
+    const { forwarded = 0, received = 0, live = 0 } = this.door?.counts ?? {};
+    return { open: this.tenants.open, forwarded, received, live };
+  }
+
+  private createTenants(isLiveOnly: boolean): Tenants {
     const { settings, clock, logger, dataDir, build = buildServer } = this.options;
-    const { lookup, openOwn, openTenant, trimDisk } = this.options;
+    const { lookup, openOwn, openTenant, trimDisk, followOwn } = this.options;
+    const { door } = this;
+    const accessOf = (target: TenantTarget | null) => door?.accessTo(target, isLiveOnly) ?? {};
     const { recheckMs, proofMs, idleMs, maxTenants, maxBodyBytes, allowedTargets } = settings;
     return new Tenants({
-      openOwn,
-      openTenant,
-      trimDisk,
+      openOwn: () => openOwn(accessOf(null)),
+      openTenant: (target, label) => openTenant(target, label, accessOf(target)),
+      trimDisk: isLiveOnly ? () => undefined : trimDisk,
       lookup,
       clock,
       logger,
@@ -150,7 +185,7 @@ class McpHttpServer implements HttpServer {
       proofMs,
       idleMs,
       maxTenants,
-      followOwn: this.options.followOwn,
+      followOwn: () => followOwn && !isLiveOnly && (door === null || door.lease(null) !== null),
       host: {
         build,
         logger,
@@ -159,6 +194,7 @@ class McpHttpServer implements HttpServer {
         maxSubscriptions: MAX_SUBSCRIPTIONS,
         maxSessions: MAX_SESSIONS,
         sessionIdleMs: SESSION_IDLE_MS,
+        sessionPrefix: door?.sessionPrefix ?? "",
         plainClock: this.options.build ? null : clock,
       },
     });
@@ -170,6 +206,7 @@ class McpHttpServer implements HttpServer {
     metrics.gauge("streams_open", "Open streams of notifications.", () => tenants.streams);
     metrics.gauge("sessions_open", "Sessions of 2025-era clients.", () => tenants.sessions);
     metrics.gauge("requests_running", "Requests being answered.", () => this.running);
+    if (this.door) addFleetGauges(metrics, this.door);
     metrics.gauge("resident_bytes", "Resident memory of the process.", () => process.memoryUsage.rss());
     metrics.gauge("heap_bytes", "JavaScript heap in use on the main thread.", () => process.memoryUsage().heapUsed);
   }
@@ -177,12 +214,29 @@ class McpHttpServer implements HttpServer {
   private async keepSweeping(): Promise<void> {
     const { signal } = this.ending;
     const { clock, settings } = this.options;
-    await this.tenants.followOwn().catch((error: unknown) => this.internalError(error));
+    await this.followOwn();
     const everyMs = Math.max(100, Math.min(SWEEP_MS, settings.recheckMs, settings.idleMs));
     while (!signal.aborted) {
       await clock.sleep(everyMs, signal);
+      await this.followOwn();
       await this.tenants.sweep().catch((error: unknown) => this.internalError(error));
+      if (this.door) await this.liveTenants.sweep().catch((error: unknown) => this.internalError(error));
     }
+  }
+
+  /** In a fleet one node follows the Prefect of the settings. */
+  private async followOwn(): Promise<void> {
+    try {
+      if (this.options.followOwn) await this.door?.placeOwn();
+      await this.tenants.followOwn();
+    } catch (error) {
+      this.internalError(error);
+    }
+  }
+
+  /** Closes a tenant that this node does not own any more. */
+  private closeLost(target: TenantTarget | null): Promise<void> {
+    return this.tenants.closeTenant(target, CLOSE_LOST_MS);
   }
 
   private async answer(request: Request, server: Server<unknown>): Promise<Response> {
@@ -190,18 +244,24 @@ class McpHttpServer implements HttpServer {
       return this.refused("guard", refusal({ status: 400, message: own("The Host header is not a valid host.") }));
     }
     const { pathname } = new URL(request.url);
-    if (pathname === "/healthz") return plain("ok");
-    if (pathname === "/readyz") return this.ending.signal.aborted ? plain("ending", 503) : plain("ready");
+    if (pathname === "/healthz") return plainAnswer("ok");
+    if (pathname === "/readyz") return this.readiness();
     const known = [PATH, PAGE_PATH, "/metrics", METADATA_PATH, `${METADATA_PATH}${PATH}`].includes(pathname);
     if (!known) return refusal({ status: 404, message: sentence`There is nothing at this path; MCP is at ${PATH}.` });
-    const wrong = this.guards.host(request.headers) ?? this.guards.origin(request.headers);
+    const received = this.door ? await this.door.receive(request) : { request, forwarded: null };
+    if (received instanceof Response) return this.refused("fleet", received);
+    // The node that has sent it on has checked both.
+    const isForwarded = received.forwarded !== null;
+    const wrong = isForwarded ? null : (this.guards.host(request.headers) ?? this.guards.origin(request.headers));
     if (wrong !== null) return this.refused("guard", refusal({ status: 403, message: wrong }));
     const cors = this.guards.cors(request.headers);
     if (pathname === PAGE_PATH) return pageOfViews(request.method);
     if (request.method === "OPTIONS") return new Response(null, { status: 204, headers: { ...cors, ...PREFLIGHT } });
     this.running += 1;
     try {
-      const response = await this.route(pathname, request, server);
+      const answered = await this.route(pathname, received, server);
+      const response =
+        this.door && !answered.headers.has(FLEET_ANSWER_HEADER) ? this.door.sealed(answered, received, true) : answered;
       for (const [name, value] of Object.entries(cors)) response.headers.set(name, value);
       return response;
     } catch (error) {
@@ -211,7 +271,18 @@ class McpHttpServer implements HttpServer {
     }
   }
 
-  private async route(pathname: string, request: Request, server: Server<unknown>): Promise<Response> {
+  private readiness(): Response {
+    if (this.ending.signal.aborted) return plainAnswer("ending", 503);
+    if (this.door === null) return plainAnswer("ready");
+    const { fleet } = this.door;
+    if (fleet.isLeaving) return plainAnswer("leaving the fleet", 503);
+    return plainAnswer(
+      fleet.isHeld ? "ready" : "ready; the fleet's database does not answer, so answers come from Prefect alone",
+    );
+  }
+
+  private async route(pathname: string, received: ReceivedRequest, server: Server<unknown>): Promise<Response> {
+    const { request, forwarded } = received;
     if (pathname.startsWith(METADATA_PATH)) {
       const document = resourceMetadata(this.authSettings);
       return document
@@ -228,8 +299,9 @@ class McpHttpServer implements HttpServer {
       const { contentType } = this.metrics;
       return new Response(await this.metrics.text(), { headers: { "content-type": contentType } });
     }
-    const id = this.auth.isRequired ? caller.id : `ip:${server.requestIP(request)?.address ?? "unknown"}`;
-    return this.serve({ request, server, caller: { ...caller, id } });
+    const address = () => `ip:${server.requestIP(request)?.address ?? "unknown"}`;
+    const id = this.auth.isRequired ? caller.id : (forwarded?.callerId ?? address());
+    return this.serve({ request, server, caller: { ...caller, id } }, received);
   }
 
   private unauthenticated(error: unknown, hadToken: boolean): Response {
@@ -239,7 +311,7 @@ class McpHttpServer implements HttpServer {
     return refusal({ status, code, message, hint, headers });
   }
 
-  private async serve(asked: CallerRequest): Promise<Response> {
+  private async serve(asked: CallerRequest, received: ReceivedRequest): Promise<Response> {
     const { request, server, caller } = asked;
     const { clock, settings } = this.options;
     let target: TenantTarget | null;
@@ -262,7 +334,12 @@ class McpHttpServer implements HttpServer {
       const needs = body === undefined ? { readsWorkspace: isGet, wantsFresh: false } : needsOf(body);
       let host: TenantHost;
       try {
-        host = await this.tenants.admit(target, needs, caller.id);
+        // An answer of another node may take minutes, too.
+        if (this.door) server.timeout(request, 0);
+        const decision = await this.decide(asked, received, target, body);
+        if (decision?.kind === "answered") return decision.response;
+        const tenants = decision?.isLiveOnly ? this.liveTenants : this.tenants;
+        host = await tenants.admit(target, needs, caller.id);
       } catch (error) {
         if (toAppError(error).code === "internal") return this.internalError(error);
         return this.refused("tenant", errorRefusal(error, idOf(body)));
@@ -278,6 +355,22 @@ class McpHttpServer implements HttpServer {
     }
   }
 
+  /** Null: this server belongs to no fleet. */
+  private async decide(
+    { caller }: CallerRequest,
+    received: ReceivedRequest,
+    target: TenantTarget | null,
+    body: unknown,
+  ): Promise<FleetDecision | null> {
+    if (this.door === null) return null;
+    const needs = { readsWorkspace: true, wantsFresh: false };
+    const prove = async () => {
+      if (target !== null) await this.liveTenants.admit(target, needs, caller.id);
+    };
+    const mayChange = calledTools(body).some(isActingTool);
+    return this.door.decide({ received, target, callerId: caller.id, body, mayChange, prove });
+  }
+
   private refused(reason: string, response: Response): Response {
     this.metrics.count("refusals_total", { reason, status: String(response.status) });
     this.options.logger.debug("refused", { reason, status: response.status });
@@ -289,24 +382,4 @@ class McpHttpServer implements HttpServer {
     this.options.logger.error("internal error", { where: "http", error: message, stack });
     return errorRefusal(new Error("internal"));
   }
-}
-
-/** Loaded when it is first asked for, because it is large. */
-async function pageOfViews(method: string): Promise<Response> {
-  if (method !== "GET" && method !== "HEAD") {
-    return refusal({ status: 405, message: own("Use GET."), headers: { allow: "GET, HEAD" } });
-  }
-  const { pageHtml } = await import("../../views/page.ts");
-  const headers = {
-    "content-type": "text/html; charset=utf-8",
-    "cache-control": "no-store",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-  };
-  return new Response(method === "HEAD" ? null : pageHtml({ view: null }, "'self'"), { headers });
-}
-
-function plain(text: string, status = 200): Response {
-  return new Response(`${text}\n`, { status, headers: { "content-type": "text/plain", "cache-control": "no-store" } });
 }

@@ -1,4 +1,5 @@
 import type { Clock } from "../../lib/clock.ts";
+import type { Sentence } from "../../lib/shown-text.ts";
 import type { SteadyMs } from "../../lib/time.ts";
 import type { LiveBatch } from "../../model/events/live-batch.ts";
 import type { Log } from "../../model/objects.ts";
@@ -64,6 +65,8 @@ export interface QueryContext {
   readonly lineOrder?: LineOrder | undefined;
   /** Changes in this workspace. Absent: none are allowed. */
   readonly changes?: ChangeAccess | undefined;
+  /** Why the record is not used at all, in a fleet; every answer says it. Absent: it is used. */
+  readonly liveOnly?: Sentence | undefined;
   /** Aborts when the client cancels the call. Set by `runTool`. */
   readonly signal?: AbortSignal | undefined;
   /** End of the time in which the call may ask Prefect, however many requests it makes. Set by `runTool`. */
@@ -103,6 +106,7 @@ export function withLimits(ctx: QueryContext, limits: CallLimits): QueryContext 
     past: ctx.past,
     lineOrder: ctx.lineOrder,
     changes: ctx.changes,
+    liveOnly: ctx.liveOnly,
     signal: limits.signal ?? ctx.signal,
     liveUntilMs: limits.liveUntilMs ?? ctx.liveUntilMs,
     outage: limits.outage ?? ctx.outage,

@@ -44,10 +44,13 @@ export async function runTool(tool: ToolDefinition, ctx: ToolContext, args: unkn
       return note === null ? found : withNote(found, note);
     });
     if (isOther) return withServerNote(answer, OTHER_SERVER_NOTE);
+    const { liveOnly } = ctx.query;
+    if (liveOnly !== undefined) return withServerNote(answer, liveOnly);
     const note = hasServerChanged(ctx.query, before) ? CHANGED_SERVER_NOTE : changedServerNote(query);
     return note === null ? answer : withServerNote(answer, note);
   } catch (error) {
-    throw isOther ? errorWithServerNote(toAppError(error)) : error;
+    const note = isOther ? OTHER_SERVER_NOTE : ctx.query.liveOnly;
+    throw note === undefined ? error : errorWithServerNote(toAppError(error), note);
   } finally {
     held?.release();
   }
@@ -72,11 +75,11 @@ function withServerNote(answer: ToolAnswer, note: Sentence): ToolAnswer {
   };
 }
 
-function errorWithServerNote(error: AppError): AppError {
+function errorWithServerNote(error: AppError, note: Sentence): AppError {
   const { code, retryAfterMs, status, cause } = error;
   if (code === "internal") return error;
   return new AppError(code, error.sentence, {
-    hint: error.ownHint === undefined ? OTHER_SERVER_NOTE : sentence`${error.ownHint} ${OTHER_SERVER_NOTE}`,
+    hint: error.ownHint === undefined ? note : sentence`${error.ownHint} ${note}`,
     cause: cause ?? error,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(status === undefined ? {} : { status }),

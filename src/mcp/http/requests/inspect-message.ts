@@ -35,6 +35,13 @@ export function needsOf(body: unknown): RequestNeeds {
   };
 }
 
+/** Names of the tools that it calls. */
+export function calledTools(body: unknown): readonly string[] {
+  return messagesOf(body).flatMap(({ method, params }) =>
+    method === "tools/call" && typeof params?.name === "string" ? [params.name] : [],
+  );
+}
+
 /** Arguments may be JSON text and a flag may be text, because the tools accept both. */
 function hasFreshArgument(args: unknown): boolean {
   if (typeof args === "string") return /"fresh"\s*:\s*"?true/i.test(args);

@@ -23,6 +23,8 @@ export interface SessionOptions {
   readonly maxSessions: number;
   /** A session without an open stream ends when it was not used for this time. */
   readonly idleMs: number;
+  /** What the ids begin with. */
+  readonly idPrefix: string;
   readonly maxBodyBytes: number;
   /** Absent: the SDK answers every request. */
   readonly plainCalls?: SessionCallsOptions | undefined;
@@ -55,7 +57,7 @@ export class HttpSessions {
     }
     const server = this.options.build();
     const transport = new WebStandardStreamableHTTPServerTransport({
-      sessionIdGenerator: () => crypto.randomUUID(),
+      sessionIdGenerator: () => `${this.options.idPrefix}${crypto.randomUUID()}`,
       maxRequestBodySize: this.options.maxBodyBytes,
       onsessioninitialized: (id) => {
         const { plainCalls } = this.options;

@@ -22,6 +22,8 @@ export interface TenantHostOptions extends AppHostOptions {
   readonly maxSubscriptions: number;
   readonly maxSessions: number;
   readonly sessionIdleMs: number;
+  /** What the ids of sessions begin with: in a fleet they name their node. */
+  readonly sessionPrefix: string;
   /** For plain calls in sessions. Null: the SDK answers every request. */
   readonly plainClock: Clock | null;
   readonly maxBodyBytes: number;
@@ -68,6 +70,7 @@ export class TenantHost extends AppHost {
       build: () => build(perSession),
       maxSessions: options.maxSessions,
       idleMs: options.sessionIdleMs,
+      idPrefix: options.sessionPrefix,
       maxBodyBytes: options.maxBodyBytes,
       plainCalls: options.plainClock ? { tenant: perSession, clock: options.plainClock } : undefined,
     });

@@ -36,7 +36,7 @@ export interface TenantsOptions {
   readonly idleMs: number;
   readonly maxTenants: number;
   /** Whether the server's own Prefect is followed for as long as the server runs; otherwise only while callers use it. */
-  readonly followOwn: boolean;
+  followOwn(): boolean;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -52,6 +52,7 @@ const REFUSED_FOR_MS = 1_000;
 /** For how long credentials are not checked again after Prefect could not be reached. */
 const UNREACHABLE_FOR_MS = 5_000;
 const CHECK_WITHIN_MS = 5_000;
+const CLOSE_CHECK_MS = 20;
 /** Results of checks that are held in memory, per tenant that may be open. */
 const RESULTS_PER_TENANT = 10;
 
@@ -114,7 +115,7 @@ export class Tenants {
 
   /** Begins to follow the server's own Prefect; also after that had refused the server's credentials. */
   async followOwn(): Promise<void> {
-    if (!this.options.followOwn || this.isClosed || this.hosts.has(OWN_KEY)) return;
+    if (!this.options.followOwn() || this.isClosed || this.hosts.has(OWN_KEY)) return;
     const host = await this.hostOf(OWN_KEY, null, OWN_KEY);
     host.follow();
   }
@@ -128,13 +129,26 @@ export class Tenants {
       if (host.streams > 0 || host.running > 0) {
         // Not awaited: a Prefect that does not answer must not delay the checks of other tenants.
         this.prove(key, this.targets.get(key) ?? null, host, false).catch(() => undefined);
-      } else if (!(key === OWN_KEY && this.options.followOwn) && nowMs - host.usedMs >= idleMs && host.isOpen) {
+      } else if (!(key === OWN_KEY && this.options.followOwn()) && nowMs - host.usedMs >= idleMs && host.isOpen) {
         this.options.logger.info("idle tenant closed", { tenant: host.label });
         await host.suspend();
       }
     }
     this.options.trimDisk();
     await this.followOwn();
+  }
+
+  /** Closes one tenant, after its running calls, which it waits for `withinMs`. The next call opens it again. */
+  async closeTenant(target: TenantTarget | null, withinMs: number): Promise<void> {
+    const key = target === null ? OWN_KEY : this.proofs.keyOf(target);
+    const host = this.hosts.get(key);
+    if (!host) return;
+    this.hosts.delete(key);
+    this.targets.delete(key);
+    const { clock } = this.options;
+    const untilMs = addMs(clock.steadyMs(), withinMs);
+    while (host.running > 0 && clock.steadyMs() < untilMs) await clock.sleep(CLOSE_CHECK_MS);
+    await this.remove(key, host);
   }
 
   async close(): Promise<void> {

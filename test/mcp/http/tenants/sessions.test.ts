@@ -13,7 +13,7 @@ const initialize = (name: string) => ({
 
 function setUp(maxSessions: number) {
   const build = () => buildServer(fakeTenant());
-  const sessions = new HttpSessions({ build, maxSessions, idleMs: 60_000, maxBodyBytes: 4_000_000 });
+  const sessions = new HttpSessions({ idPrefix: "", build, maxSessions, idleMs: 60_000, maxBodyBytes: 4_000_000 });
   const send = (body: unknown, session?: string) =>
     new Request("http://127.0.0.1/mcp", {
       method: "POST",

@@ -1,0 +1,377 @@
+/**
+ * One node of a fleet as it runs: renews its session, claims tenants, and says where a request belongs. What it may conclude is decided
+ * in lease/lease-holder.ts.
+ */
+import { toAppError } from "../errors.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/logger.ts";
+import { NEVER_MS, type SteadyMs } from "../lib/time.ts";
+import type { FleetStore, NodeReport, TenantName } from "./fleet-store.ts";
+import { LeaseHolder, type Sighting } from "./lease/lease-holder.ts";
+import type { NodeSession } from "./lease/lease-rules.ts";
+import { LEASE_TIMING, type LeaseTiming } from "./lease/timing.ts";
+import { preferredNode } from "./routing/preferred-node.ts";
+import { StoreCalls } from "./store-calls.ts";
+
+export interface FleetOptions {
+  readonly name: string;
+  readonly version: string;
+  readonly store: FleetStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly timing?: LeaseTiming;
+  report(): NodeReport;
+}
+
+/** Where a request belongs. */
+export type TenantPlacement =
+  | { readonly kind: "own" }
+  | { readonly kind: "peer"; readonly node: NodeSession }
+  /** No owner can be asked: `database`, because it cannot be reached; `owner`, because the owner does not answer. */
+  | { readonly kind: "live"; readonly why: "database" | "owner" };
+
+/** What a writer needs to know of its lease. */
+export interface HeldLease {
+  readonly fence: number;
+  /** For how long it is certainly held, milliseconds. */
+  leftMs(): number;
+}
+
+const TICK_MS = 250;
+/** An owner that the database named is asked this long without looking again. */
+const OWNER_FRESH_MS = 2_000;
+const MAX_OWNERS = 100_000;
+/** A node that did not answer is not asked for this long. */
+const SILENT_MS = 2_000;
+/** At most one tenant moves to its preferred node in this time, and only after the list of nodes was the same for `STEADY_FOR_MS`. */
+const MOVE_EVERY_MS = 5_000;
+const STEADY_FOR_MS = 30_000;
+
+export class Fleet implements AsyncDisposable {
+  private readonly options: FleetOptions;
+  private readonly timing: LeaseTiming;
+  private readonly calls: StoreCalls;
+  private readonly ending = new AbortController();
+  private readonly losses = new Set<(tenants: readonly string[]) => Promise<void>>();
+  private readonly claiming = new Map<string, Promise<TenantPlacement>>();
+  private readonly owners = new Map<string, { readonly incarnation: string; readonly readMs: SteadyMs }>();
+  private readonly silent = new Map<string, SteadyMs>();
+  private readonly leaving = new Map<string, Promise<void>>();
+  private readonly endings = new Set<string>();
+  private readonly used = new Set<string>();
+  private holder: LeaseHolder;
+  private running: Promise<void> | null = null;
+  private isBegun = false;
+  private isBeginning = false;
+  private isDraining = false;
+  private wasHeld = false;
+  private nodesMs = NEVER_MS;
+  private nodesSeen = "";
+  private movedMs = NEVER_MS;
+  private lastError = "";
+  private address = "";
+
+  constructor(options: FleetOptions) {
+    this.options = options;
+    this.timing = options.timing ?? LEASE_TIMING;
+    this.calls = new StoreCalls(options.store, options.clock, this.timing.answerMs);
+    this.holder = new LeaseHolder(crypto.randomUUID(), this.timing);
+  }
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  /** Whether its session is held, so that it may own tenants. */
+  get isHeld(): boolean {
+    return this.holder.leftMs(this.nowMs()) > 0;
+  }
+
+  get leftMs(): number {
+    return this.holder.leftMs(this.nowMs());
+  }
+
+  get isLeaving(): boolean {
+    return this.isDraining;
+  }
+
+  /** Tenants that it owns now. */
+  get owned(): number {
+    return this.isHeld ? this.holder.tenants.length : 0;
+  }
+
+  get nodes(): readonly NodeSession[] {
+    return this.holder.sessions;
+  }
+
+  get incarnation(): string {
+    return this.holder.incarnation;
+  }
+
+  /** Begins its session and renews it until the fleet is disposed of. `address`: where other nodes reach this one. */
+  start(address: string): void {
+    this.address = address;
+    this.running ??= this.run();
+  }
+
+  /** The lease of a tenant, or null when this node does not own it now. */
+  lease(tenant: string): HeldLease | null {
+    const { holder } = this;
+    const fence = holder.fence(tenant, this.nowMs());
+    if (fence === null) return null;
+    // A later lease of the same tenant has another number, and its own view.
+    return { fence, leftMs: () => (holder.fence(tenant, this.nowMs()) === fence ? holder.leftMs(this.nowMs()) : 0) };
+  }
+
+  /** `listener` is called with the tenants that this node does not own any more; it closes what they have open. */
+  onLost(listener: (tenants: readonly string[]) => Promise<void>): void {
+    this.losses.add(listener);
+  }
+
+  /**
+   * `isForwarded`: another node has sent the request here, so it is not sent on to the preferred node. `prove` is called before the
+   * tenant is claimed, and throws when Prefect does not accept its credentials: strangers cannot fill the database.
+   */
+  async place(tenant: TenantName, isForwarded: boolean, prove: () => Promise<void>): Promise<TenantPlacement> {
+    // It is being closed here, so that the next owner can have it.
+    await this.leaving.get(tenant.key);
+    this.used.add(tenant.key);
+    const nowMs = this.nowMs();
+    if (this.holder.fence(tenant.key, nowMs) !== null) return { kind: "own" };
+    const known = this.owners.get(tenant.key);
+    const isFresh = known !== undefined && nowMs - known.readMs < OWNER_FRESH_MS;
+    if (isFresh && known.incarnation !== this.incarnation) return this.peer(known.incarnation);
+    if (!this.isHeld) return { kind: "live", why: "database" };
+    const running = this.claiming.get(tenant.key);
+    if (running) return running;
+    const found = this.find(tenant, isForwarded, prove).finally(() => this.claiming.delete(tenant.key));
+    this.claiming.set(tenant.key, found);
+    return found;
+  }
+
+  /** The node did not answer, or does not own the tenant. */
+  mistrust(incarnation: string, tenant: string, isSilent: boolean): void {
+    this.owners.delete(tenant);
+    if (isSilent) this.silent.set(incarnation, this.nowMs());
+  }
+
+  /** A session by its name in a session id; the newest of that name. */
+  nodeNamed(name: string): NodeSession | null {
+    return this.nodes.findLast((node) => node.name === name) ?? null;
+  }
+
+  /** Takes no more tenants, and gives up those it has: to be called before the server ends. */
+  async drain(): Promise<void> {
+    if (this.isDraining) return;
+    this.isDraining = true;
+    await this.releaseAll();
+  }
+
+  /** Gives a tenant up after what it has open was closed. */
+  release(tenant: string): Promise<void> {
+    const running = this.leaving.get(tenant) ?? this.leave(tenant).finally(() => this.leaving.delete(tenant));
+    this.leaving.set(tenant, running);
+    return running;
+  }
+
+  private async leave(tenant: string): Promise<void> {
+    await this.lost([tenant]);
+    const fence = this.holder.released(tenant);
+    const { incarnation } = this.holder;
+    this.owners.delete(tenant);
+    if (fence !== null)
+      await this.ask(() => this.options.store.release(tenant, incarnation, fence)).catch(() => undefined);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.ending.signal.aborted) return;
+    await this.drain();
+    this.ending.abort();
+    await this.running;
+    const { incarnation } = this.holder;
+    if (this.isBegun) await this.ask(() => this.options.store.end(incarnation, null)).catch(() => undefined);
+    await this.options.store[Symbol.asyncDispose]();
+  }
+
+  private nowMs(): SteadyMs {
+    return this.options.clock.steadyMs();
+  }
+
+  private async releaseAll(): Promise<void> {
+    await Promise.all(this.holder.tenants.map((tenant) => this.release(tenant)));
+  }
+
+  private peer(incarnation: string): TenantPlacement {
+    const node = this.nodes.find((one) => one.incarnation === incarnation);
+    const silentMs = this.silent.get(incarnation) ?? NEVER_MS;
+    if (!node || this.nowMs() - silentMs < SILENT_MS) return { kind: "live", why: "owner" };
+    return { kind: "peer", node };
+  }
+
+  private async find(tenant: TenantName, isForwarded: boolean, prove: () => Promise<void>): Promise<TenantPlacement> {
+    const { holder } = this;
+    let owner: string | null;
+    try {
+      owner = await this.ask(() => this.options.store.owner(tenant.key));
+    } catch (error) {
+      return this.notPlaced(error);
+    }
+    if (owner !== null && owner !== holder.incarnation) return this.remember(tenant.key, owner);
+    const able = this.nodes.filter(({ isDraining }) => !isDraining);
+    const preferred = preferredNode(tenant.key, able);
+    if (owner === null && preferred !== null && preferred.name !== this.name && !isForwarded) {
+      const placed = this.peer(preferred.incarnation);
+      if (placed.kind === "peer") return placed;
+    }
+    if (this.isDraining) return { kind: "live", why: "owner" };
+    await prove();
+    try {
+      return await this.claim(tenant, holder);
+    } catch (error) {
+      return this.notPlaced(error);
+    }
+  }
+
+  private notPlaced(error: unknown): TenantPlacement {
+    this.report("a tenant could not be placed", error);
+    return { kind: "live", why: "database" };
+  }
+
+  private async claim(tenant: TenantName, holder: LeaseHolder): Promise<TenantPlacement> {
+    const claim = holder.claimSent(tenant.key);
+    try {
+      const result = await this.ask(() => this.options.store.claim(tenant, holder.incarnation));
+      holder.claimAnswered(tenant.key, claim, result);
+      if (result.kind === "owned") return this.remember(tenant.key, result.incarnation);
+    } catch (error) {
+      holder.claimFailed(tenant.key, claim);
+      throw error;
+    }
+    const fence = holder.fence(tenant.key, this.nowMs());
+    if (fence === null) return { kind: "live", why: "database" };
+    this.options.logger.info("owns a tenant", { tenant: tenant.key.slice(0, 12), fence });
+    return { kind: "own" };
+  }
+
+  private remember(tenant: string, incarnation: string): TenantPlacement {
+    this.owners.delete(tenant);
+    this.owners.set(tenant, { incarnation, readMs: this.nowMs() });
+    const oldest = this.owners.size > MAX_OWNERS ? this.owners.keys().next().value : undefined;
+    if (oldest !== undefined) this.owners.delete(oldest);
+    return this.peer(incarnation);
+  }
+
+  private ask<T>(call: () => Promise<T>): Promise<T> {
+    return this.calls.ask(call);
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.ending;
+    while (!signal.aborted) {
+      await this.tick().catch((error: unknown) => this.report("a step of the fleet failed", error));
+      await this.options.clock.sleep(TICK_MS, signal);
+    }
+  }
+
+  private async tick(): Promise<void> {
+    if (!this.isBegun) {
+      await this.begin();
+      return;
+    }
+    const { holder } = this;
+    const nowMs = this.nowMs();
+    if (holder.isRenewalDue(nowMs)) void this.renew(holder, nowMs);
+    this.checkHeld();
+    // Not awaited: nothing may delay the next renewal.
+    for (const sighting of holder.endable(nowMs)) void this.endSession(sighting);
+    if (!this.isDraining) this.moveOne(nowMs);
+  }
+
+  private async endSession({ incarnation, renewals }: Sighting): Promise<void> {
+    if (this.endings.has(incarnation)) return;
+    this.endings.add(incarnation);
+    const name = this.nodes.find((one) => one.incarnation === incarnation)?.name;
+    const isEnded = await this.ask(() => this.options.store.end(incarnation, renewals)).catch(() => false);
+    this.endings.delete(incarnation);
+    if (isEnded) this.options.logger.warn("a node that did not renew its session lost its tenants", { node: name });
+  }
+
+  private async begin(): Promise<void> {
+    if (this.isBeginning) return;
+    this.isBeginning = true;
+    const { store, name, version } = this.options;
+    const { incarnation } = this.holder;
+    try {
+      await this.ask(() => store.begin({ name, version, address: this.address, incarnation }));
+      this.isBegun = true;
+      await this.renew(this.holder, this.nowMs());
+    } catch (error) {
+      this.report("the fleet's database cannot be used, and is tried again", error);
+      await this.options.clock.sleep(this.timing.renewMs, this.ending.signal);
+    } finally {
+      this.isBeginning = false;
+    }
+  }
+
+  private async renew(holder: LeaseHolder, sentMs: SteadyMs): Promise<void> {
+    const { store, report } = this.options;
+    holder.renewalSent(sentMs);
+    const request = { incarnation: holder.incarnation, isDraining: this.isDraining, report: report() };
+    try {
+      const renewal = await this.ask(() => store.renew(request));
+      holder.renewalAnswered(renewal, sentMs, this.nowMs());
+      this.noticeNodes(renewal.sessions);
+      if (this.lastError !== "") this.options.logger.info("the fleet's database answers again");
+      this.lastError = "";
+    } catch (error) {
+      holder.renewalFailed(sentMs);
+      this.report("the session of this node could not be renewed", error);
+    }
+  }
+
+  private noticeNodes(sessions: readonly NodeSession[]): void {
+    const names = sessions.map(({ name, isDraining }) => `${name} ${isDraining}`).join();
+    if (names === this.nodesSeen) return;
+    this.nodesSeen = names;
+    this.nodesMs = this.nowMs();
+    const twins = sessions.filter(({ name, incarnation }) => name === this.name && incarnation !== this.incarnation);
+    this.options.logger.info("nodes of the fleet", { nodes: sessions.length, same_name: twins.length });
+  }
+
+  /** Closes what belongs to leases that are not held any more, and begins a new session after the old one was ended. */
+  private checkHeld(): void {
+    const { isHeld } = this;
+    if (this.wasHeld && !isHeld) {
+      this.options.logger.warn("this node owns no tenants any more and answers live");
+      void this.lost([...this.used]);
+    }
+    this.wasHeld = isHeld;
+    if (!this.holder.isEnded || this.isDraining) return;
+    this.holder = new LeaseHolder(crypto.randomUUID(), this.timing);
+    this.isBegun = false;
+  }
+
+  private async lost(tenants: readonly string[]): Promise<void> {
+    for (const tenant of tenants) this.used.delete(tenant);
+    await Promise.all([...this.losses].map((listener) => listener(tenants)));
+  }
+
+  /** A tenant whose preferred node is another one moves there. */
+  private moveOne(nowMs: SteadyMs): void {
+    if (nowMs - this.nodesMs < STEADY_FOR_MS || nowMs - this.movedMs < MOVE_EVERY_MS) return;
+    const able = this.nodes.filter(({ isDraining }) => !isDraining);
+    const moving = this.holder.tenants.find((tenant) => (preferredNode(tenant, able)?.name ?? this.name) !== this.name);
+    if (moving === undefined) return;
+    this.movedMs = nowMs;
+    this.options.logger.info("a tenant moves to its preferred node", { tenant: moving.slice(0, 12) });
+    void this.release(moving);
+  }
+
+  private report(what: string, error: unknown): void {
+    const { message } = toAppError(error);
+    const text = error instanceof Error ? error.message || message : message;
+    if (text === this.lastError) return;
+    this.lastError = text;
+    this.options.logger.warn(what, { error: text });
+  }
+}

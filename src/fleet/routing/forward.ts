@@ -1,0 +1,115 @@
+/** Sends a request to the node that owns its tenant, and passes the answer on as it arrives. */
+import type { Clock } from "../../lib/clock.ts";
+import type { NodeSession } from "../lease/lease-rules.ts";
+import {
+  FLEET_ANSWER_HEADER,
+  FLEET_HEADER,
+  type FleetSignatures,
+  type ForwardEnvelope,
+  type ForwardedRequest,
+} from "./signature.ts";
+
+/** Request headers that are passed on and signed, in this order. */
+export const FORWARDED_HEADERS = [
+  "authorization",
+  "accept",
+  "content-type",
+  "last-event-id",
+  "mcp-method",
+  "mcp-name",
+  "mcp-protocol-version",
+  "mcp-session-id",
+  "traceparent",
+  "tracestate",
+  "x-prefect-api-auth-string",
+  "x-prefect-api-key",
+  "x-prefect-api-url",
+] as const;
+
+/** Of the answer's headers, those that concern one connection only are left out. */
+const NOT_PASSED = new Set(["connection", "keep-alive", "transfer-encoding", "content-length", FLEET_ANSWER_HEADER]);
+
+export type ForwardResult =
+  | { readonly kind: "answered"; readonly response: Response }
+  /** The other node does not own the tenant, and has done nothing. */
+  | { readonly kind: "refused" }
+  /** `mayHaveRun`: the request may have reached the other node before the connection failed. */
+  | { readonly kind: "failed"; readonly mayHaveRun: boolean };
+
+export interface ForwardOptions {
+  readonly signatures: FleetSignatures;
+  /** Incarnation of this node. */
+  readonly from: string;
+  readonly node: NodeSession;
+  readonly callerId: string;
+  readonly request: Request;
+  /** The body of the request as text; "" where it has none. */
+  readonly body: string;
+  readonly clock: Clock;
+  /** Whether the other node still has its session. Without one it has no tenants, and its answer is not waited for. */
+  isLive(): boolean;
+}
+
+const CHECK_EVERY_MS = 500;
+const NOT_REACHED = new Set(["ConnectionRefused", "ECONNREFUSED", "ENOTFOUND", "EHOSTUNREACH", "FailedToOpenSocket"]);
+
+export function signedPartsOf(request: Request, body: string): ForwardedRequest {
+  const { pathname, search } = new URL(request.url);
+  const headers = FORWARDED_HEADERS.map((name) => request.headers.get(name) ?? "");
+  return { method: request.method, path: pathname + search, headers, body };
+}
+
+export async function forwardRequest(options: ForwardOptions): Promise<ForwardResult> {
+  const { signatures, from, node, callerId, request, body, clock } = options;
+  const parts = signedPartsOf(request, body);
+  const { header, envelope } = signatures.sign(from, node.incarnation, callerId, parts);
+  const headers = new Headers({ [FLEET_HEADER]: header });
+  for (const [index, name] of FORWARDED_HEADERS.entries()) {
+    const value = parts.headers[index];
+    if (value) headers.set(name, value);
+  }
+  const giveUp = new AbortController();
+  const begun = new AbortController();
+  const watch = async () => {
+    while (!begun.signal.aborted && options.isLive()) await clock.sleep(CHECK_EVERY_MS, begun.signal);
+    if (!begun.signal.aborted) giveUp.abort();
+  };
+  void watch();
+  // The caller's end is the end of this request, too.
+  const stop = () => giveUp.abort();
+  request.signal.addEventListener("abort", stop, { once: true });
+  if (request.signal.aborted) stop();
+  try {
+    const response = await fetch(new URL(parts.path, node.address), {
+      method: request.method,
+      headers,
+      redirect: "manual",
+      signal: giveUp.signal,
+      ...(request.method === "POST" ? { body } : {}),
+    });
+    return await passOn(response, signatures, node, envelope);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    return { kind: "failed", mayHaveRun: !NOT_REACHED.has(code) };
+  } finally {
+    begun.abort();
+  }
+}
+
+async function passOn(
+  response: Response,
+  signatures: FleetSignatures,
+  { incarnation }: NodeSession,
+  envelope: ForwardEnvelope,
+): Promise<ForwardResult> {
+  const given = response.headers.get(FLEET_ANSWER_HEADER);
+  const isOwner = signatures.verifyAnswer(given, incarnation, envelope, response.status);
+  if (isOwner !== true) {
+    await response.body?.cancel();
+    // Without the signature another program answers at the address of the node.
+    return isOwner === false ? { kind: "refused" } : { kind: "failed", mayHaveRun: false };
+  }
+  const headers = new Headers();
+  for (const [name, value] of response.headers) if (!NOT_PASSED.has(name)) headers.append(name, value);
+  return { kind: "answered", response: new Response(response.body, { status: response.status, headers }) };
+}

@@ -1,0 +1,193 @@
+/** Three nodes as processes, a real PostgreSQL and two Prefects. The tests run in order and share the fleet. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { openPostgresStore } from "../../src/fleet/database/postgres-store.ts";
+import { type FakePrefect, startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
+import { waitUntil } from "../support/time/wait-until.ts";
+import { callNode, type FleetNode, metricOf, startTestFleet, type TestFleet } from "./fleet-nodes.ts";
+
+const KEY = "a-key-of-a-caller-123456";
+let own: FakePrefect;
+let other: FakePrefect;
+let fleet: TestFleet;
+let nodes: FleetNode[];
+let caller: Record<string, string>;
+
+beforeAll(async () => {
+  own = await startFakePrefect();
+  other = await startFakePrefect({ apiKey: KEY });
+  caller = { "x-prefect-api-url": other.url, "x-prefect-api-key": KEY };
+  fleet = await startTestFleet(own.url);
+  nodes = await Promise.all(["a", "b", "c"].map((name) => fleet.start(name)));
+  for (const node of nodes)
+    await waitUntil(
+      "all nodes",
+      () => metricOf(node, "fleet_nodes"),
+      (count) => count === 3,
+    );
+});
+
+afterAll(async () => {
+  await fleet?.[Symbol.asyncDispose]();
+  await Promise.all([own?.stop(), other?.stop()]);
+});
+
+const ask = (node: FleetNode | undefined, headers = caller) => callNode(node as FleetNode, "read_events", headers);
+const isSynced = ({ structured, isError }: Awaited<ReturnType<typeof ask>>) =>
+  !isError && structured.source === "record";
+
+/** The node that answers the caller's tenant when each is asked. */
+async function ownerOf(): Promise<FleetNode> {
+  const before = await Promise.all(nodes.map((node) => metricOf(node, "fleet_received_requests")));
+  for (const node of nodes) await ask(node);
+  const after = await Promise.all(nodes.map((node) => metricOf(node, "fleet_received_requests")));
+  const index = after.findIndex((count, at) => count - (before[at] ?? 0) === nodes.length - 1);
+  const owner = nodes[index];
+  if (!owner) throw new Error(`no owner: ${before.join()} ${after.join()}`);
+  return owner;
+}
+
+const others = (owner: FleetNode) => nodes.filter((node) => node !== owner);
+
+test("one node follows the Prefect of the settings, and all are ready", async () => {
+  await waitUntil(
+    "a follower",
+    () => own.subscribers,
+    (count) => count === 1,
+  );
+  const owned = await Promise.all(nodes.map((node) => metricOf(node, "fleet_tenants_owned")));
+  expect(owned.toSorted()).toEqual([0, 0, 1]);
+  for (const { url } of nodes) expect(await (await fetch(url.replace("/mcp", "/readyz"))).text()).toBe("ready\n");
+});
+
+test("every node answers a tenant from the one record, which one node writes", async () => {
+  for (const node of nodes) {
+    const answer = await waitUntil("an answer from the record", () => ask(node), isSynced);
+    expect(answer.structured.coverage).toMatchObject({ complete: true });
+  }
+  expect(other.subscribers).toBe(1);
+  const live = await Promise.all(nodes.map((node) => metricOf(node, "fleet_live_requests")));
+  expect(live).toEqual([0, 0, 0]);
+});
+
+test("refused credentials get nothing and no place in the database", async () => {
+  for (const node of nodes) {
+    const answer = await ask(node, { ...caller, "x-prefect-api-key": "a-wrong-key-of-a-caller" });
+    expect([answer.status, answer.isError]).toEqual([403, true]);
+  }
+  const store = openPostgresStore(fleet.databaseUrl);
+  const { tenants } = await store.status();
+  await store[Symbol.asyncDispose]();
+  expect(tenants.map(({ url }) => url).toSorted()).toEqual([own.url, other.url].toSorted());
+});
+
+test("a request with a false signature is refused", async () => {
+  const headers = { "x-prefect-mcp-fleet": "1.someone.1.aXA6MQ.AAAA" };
+  expect(await ask(nodes[0], { ...caller, ...headers })).toMatchObject({ status: 403, isError: true });
+});
+
+test("a session of the 2025 era is served through every node, streams included", async () => {
+  const headers = { ...caller, "content-type": "application/json", accept: "application/json, text/event-stream" };
+  const send = (node: FleetNode, body: object, more: object = {}) =>
+    fetch(node.url, {
+      method: "POST",
+      headers: { ...headers, ...more },
+      body: JSON.stringify({ jsonrpc: "2.0", ...body }),
+    });
+  const client = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "test", version: "1" } };
+  const owner = await ownerOf();
+  const [entry, second] = others(owner) as [FleetNode, FleetNode];
+  const begun = await send(entry, { id: 1, method: "initialize", params: client });
+  await begun.text();
+  const session = begun.headers.get("mcp-session-id") ?? "";
+  expect(session).toStartWith(`${owner.name}~`);
+  const inSession = { "mcp-session-id": session, "mcp-protocol-version": "2025-11-25" };
+  await (await send(second, { method: "notifications/initialized" }, inSession)).text();
+  for (const node of nodes) {
+    const listed = await send(node, { id: 2, method: "tools/list" }, inSession);
+    expect([listed.status, (await listed.text()).includes("read_events")]).toEqual([200, true]);
+  }
+  const stop = new AbortController();
+  const stream = await fetch(second.url, { headers: { ...headers, ...inSession }, signal: stop.signal });
+  expect(stream.headers.get("content-type")).toStartWith("text/event-stream");
+  const reader = (stream.body as ReadableStream<Uint8Array>).getReader();
+  expect(new TextDecoder().decode((await reader.read()).value)).toContain(": open");
+  stop.abort();
+  await waitUntil(
+    "the end of the stream",
+    () => metricOf(owner, "streams_open"),
+    (count) => count === 0,
+  );
+});
+
+test("after kill -9 of the owner every call is answered, and another node gets the record", async () => {
+  const owner = await ownerOf();
+  const [entry] = others(owner);
+  process.kill(owner.pid, "SIGKILL");
+  nodes = others(owner);
+  const first = await ask(entry);
+  expect([first.isError, first.structured.source]).toEqual([false, "live"]);
+  expect(first.text).toStartWith("The record of this workspace cannot be used at the moment");
+  expect(first.structured.coverage).toMatchObject({
+    notes: expect.arrayContaining([expect.stringContaining("owns it")]),
+  });
+  const answers = [first];
+  await waitUntil(
+    "an answer from the record",
+    async () => {
+      const answer = await ask(entry);
+      answers.push(answer);
+      return answer;
+    },
+    isSynced,
+  );
+  expect(answers.filter(({ isError, status }) => isError || status !== 200)).toEqual([]);
+  await waitUntil(
+    "one follower",
+    () => other.subscribers,
+    (count) => count === 1,
+  );
+});
+
+test("an owner that is cut off from the database stops writing, answers live and says so; another takes over", async () => {
+  const owner = await waitUntil("the new owner", () => ownerOf().catch(() => null));
+  const [rest] = others(owner) as [FleetNode];
+  owner.database.set({ kind: "black-hole" });
+  const cut = await waitUntil(
+    "a live answer",
+    () => ask(owner),
+    ({ structured, isError }) => !isError && structured.source === "live",
+  );
+  expect(cut.text).toStartWith("The record of this workspace cannot be used at the moment");
+  expect(await (await fetch(owner.url.replace("/mcp", "/readyz"))).text()).toContain("database does not answer");
+  await waitUntil("an answer from the record", () => ask(rest), isSynced);
+  await waitUntil(
+    "one follower",
+    () => other.subscribers,
+    (count) => count === 1,
+  );
+  owner.database.set({ kind: "reset" });
+  owner.database.set({ kind: "none" });
+  await waitUntil(
+    "both nodes",
+    () => metricOf(owner, "fleet_nodes"),
+    (count) => count === 2,
+  );
+  await waitUntil("a forwarded answer", () => ask(owner), isSynced);
+});
+
+test("a node that ends on SIGTERM hands its tenants over at once", async () => {
+  const owner = await waitUntil("the owner", () => ownerOf().catch(() => null));
+  const [rest] = others(owner) as [FleetNode];
+  expect(await owner.stop()).toBe(0);
+  nodes = [rest];
+  // Nothing waits for a session to run out: the first call owns the tenant.
+  expect(await ask(rest)).toMatchObject({ isError: false });
+  expect(await metricOf(rest, "fleet_nodes")).toBeLessThanOrEqual(2);
+  await waitUntil(
+    "both tenants",
+    () => metricOf(rest, "fleet_tenants_owned"),
+    (count) => count === 2,
+  );
+  await waitUntil("an answer from the record", () => ask(rest), isSynced);
+  expect(owner.stderr()).not.toMatch(/internal error|terminated/);
+});
