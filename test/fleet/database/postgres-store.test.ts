@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { type Postgres, startPostgres } from "../../../scripts/postgres.ts";
 import { openPostgresStore } from "../../../src/fleet/database/postgres-store.ts";
 import type { FleetStore } from "../../../src/fleet/fleet-store.ts";
-import { LeaseBook } from "../../../src/fleet/lease/lease-rules.ts";
 import { seededRandom } from "../../support/random.ts";
+import { LeaseBook } from "../lease/lease-book.ts";
 
 const ROOT = join(import.meta.dir, "..", "..", "..");
 const REPORT = { open: 0, forwarded: 0, received: 0, live: 0 };

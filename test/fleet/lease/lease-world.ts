@@ -4,9 +4,10 @@
  */
 
 import { LeaseHolder } from "../../../src/fleet/lease/lease-holder.ts";
-import { type ClaimResult, LeaseBook, type Renewal } from "../../../src/fleet/lease/lease-rules.ts";
+import type { ClaimResult, Renewal } from "../../../src/fleet/lease/lease-rules.ts";
 import { LEASE_TIMING, type LeaseTiming } from "../../../src/fleet/lease/timing.ts";
 import { seededRandom } from "../../support/random.ts";
+import { LeaseBook } from "./lease-book.ts";
 
 const NODES = 3;
 const TENANTS = ["a", "b"];
