@@ -12,7 +12,7 @@ import type { Machine, McpClient } from "./setup/client.ts";
 import { CLIENTS, foundClients } from "./setup/clients.ts";
 import { writeConfigFile } from "./setup/config-file.ts";
 import { launchFor, programWords } from "./setup/launch.ts";
-import { type ClientPlan, planAdding, planRemoving } from "./setup/plan.ts";
+import { type ClientPlan, entryText, planAdding, planRemoving } from "./setup/plan.ts";
 import { askYes } from "./terminal/confirm.ts";
 
 const NAME = "prefect";
@@ -41,7 +41,7 @@ export async function runSetup(ctx: CommandContext): Promise<number> {
   const changes = plans.flatMap((plan) => plan.changes.filter(({ file, next }) => next !== (file.text ?? "")));
   if (invocation.switches.has("print")) return code;
   if (changes.length === 0) {
-    out.line(own("Nothing has to be changed."));
+    out.line(own(code === 0 ? "Nothing has to be changed." : "Nothing was written."));
     return code;
   }
   const question = sentence`Write ${counted(changes.length, "file")}?`;
@@ -85,9 +85,12 @@ interface Outcome {
   readonly plan: ClientPlan | null;
   readonly error: AppError | null;
   readonly notes: readonly string[];
+  /** What to write by hand where the file is left as it is; "" otherwise. */
+  readonly byHand: string;
 }
 
 async function planned(ctx: CommandContext, client: McpClient, machine: Machine): Promise<Outcome> {
+  let byHand = "";
   try {
     const { invocation, entry } = ctx;
     const name = invocation.values.name ?? NAME;
@@ -98,7 +101,7 @@ async function planned(ctx: CommandContext, client: McpClient, machine: Machine)
     if (invocation.switches.has("remove")) {
       const launch = { command: words[0] ?? "", args: words.slice(1), env: {} };
       const plan = await planRemoving({ client, machine, name, launch, approved });
-      return { client, plan, error: null, notes: [] };
+      return { client, plan, error: null, notes: [], byHand };
     }
     const { notes, ...launch } = launchFor(client, {
       words,
@@ -109,14 +112,22 @@ async function planned(ctx: CommandContext, client: McpClient, machine: Machine)
       cwd: process.cwd(),
       isSecret: (setting) => settingMeta(setting as SettingName).isSecret === true,
     });
-    const plan = await planAdding({ client, machine, name, launch, approved });
+    const input = { client, machine, name, launch, approved };
+    byHand = await entryText(input);
+    const plan = await planAdding(input);
+    const dropped =
+      plan.droppedFlags.length === 0
+        ? []
+        : [
+            sentence`The present entry also has ${asNames(plan.droppedFlags)}, which the new one has not: give it to setup to keep it.`,
+          ];
     const noRule =
       approved.length > 0 && client.allowing === null
         ? ["It has no allow rule in a file; allow the tools when it asks."]
         : [];
-    return { client, plan, error: null, notes: [...notes, ...noRule] };
+    return { client, plan, error: null, notes: [...notes, ...dropped, ...noRule], byHand };
   } catch (error) {
-    return { client, plan: null, error: toAppError(error), notes: [] };
+    return { client, plan: null, error: toAppError(error), notes: [], byHand };
   }
 }
 
@@ -142,10 +153,13 @@ function readOnlyTools(): string[] {
     .map(({ name }) => name);
 }
 
-function show({ out }: CommandContext, { client, plan, error, notes }: Outcome, machine: Machine): void {
+function show({ invocation, out }: CommandContext, outcome: Outcome, machine: Machine): void {
+  const { client, plan, error, notes, byHand } = outcome;
   if (error !== null) {
     out.line(sentence`${asPlace(client.title)}: ${error.sentence}`);
     if (error.ownHint) out.line(sentence`  ${error.ownHint}`);
+    const isShown = byHand !== "" && invocation.switches.has("print");
+    for (const line of isShown ? verbatim(byHand) : []) out.line(lineOf`    ${line}`);
   }
   if (plan !== null) {
     out.line(sentence`${asPlace(client.title)}: ${ACTIONS[plan.action]} ${asPlace(client.file(machine))}`);

@@ -63,6 +63,24 @@ describe("setup", () => {
     expect(readFileSync(file(".cursor", "mcp.json"), "utf8")).toBe(foreign);
     expect(readFileSync(file(".gemini", "settings.json"), "utf8")).toBe('{"mcpServers": ');
     expect(readdirSync(file(".codex"))).toEqual(["config.toml"]);
+
+    // The hint promises that --print shows what to write by hand.
+    const printed = await setup(place, ["--client", "gemini", "--print"]);
+    expect(printed.stdout).toContain("settings.json is left as it is: it is not valid JSON (");
+    expect(printed.stdout).toContain('    "mcpServers": {\n');
+    expect((await setup(place, ["--client", "cursor", "--yes"])).stdout).toEndWith("Nothing was written.\n");
+  });
+
+  test("names the flags of the present entry that the new one has not, without their values", async () => {
+    using place = makePlace();
+    const entry = { command: "bunx", args: ["prefect-mcp-bun", "--api-url=https://private.example/api"], timeout: 7 };
+    mkdirSync(join(place.dir, ".cursor"));
+    writeFileSync(join(place.dir, ".cursor", "mcp.json"), JSON.stringify({ mcpServers: { prefect: entry } }));
+    const { stdout } = await setup(place, ["--client", "cursor", "--yes"]);
+    expect(stdout).toContain('The present entry also has "--api-url", which the new one has not');
+    expect(stdout).not.toContain("private.example");
+    const { mcpServers } = JSON.parse(readFileSync(join(place.dir, ".cursor", "mcp.json"), "utf8"));
+    expect(mcpServers.prefect.timeout).toBe(7);
   });
 
   test("writes rules for the tools that only read, on request, and removes them", async () => {

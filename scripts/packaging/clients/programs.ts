@@ -21,8 +21,12 @@ export interface Program {
   /** Arguments that ask the model something. `url`: of the model. */
   ask(url: string): readonly string[];
   env(url: string): Readonly<Record<string, string>>;
+  /** Commands by which it checks or installs the files for installers of a checkout, and what it says when they are right. */
+  readonly installs?: (root: string) => readonly { readonly args: readonly string[]; readonly accepted: RegExp }[];
 }
 
+/** In a checkout. */
+const PLUGIN = join("packaging", "plugin");
 const QUESTION = "Which Prefect workspace is this?";
 
 export const PROGRAMS: readonly (Program & { readonly bin: string })[] = [
@@ -40,9 +44,18 @@ export const PROGRAMS: readonly (Program & { readonly bin: string })[] = [
       "--skip-git-repo-check",
       "-c",
       `model_providers.local={name="local",base_url="${url}/v1",wire_api="responses",env_key="LOCAL_KEY"}`,
-      ...["-c", "model_provider=local", "-c", "model=local", QUESTION],
+      ...["-c", "model_provider=local", "-c", "model=local"],
+      // Otherwise it asks the model before a server has connected, where the computer is busy.
+      ...["-c", "mcp_servers.prefect.required=true", QUESTION],
     ],
     env: () => ({ LOCAL_KEY: "none" }),
+    installs: (root) => [
+      { args: ["plugin", "marketplace", "add", root], accepted: /^Added marketplace `prefect-mcp-bun`/m },
+      {
+        args: ["plugin", "add", "prefect-mcp-bun@prefect-mcp-bun"],
+        accepted: /^Added plugin `prefect-mcp-bun`/m,
+      },
+    ],
   },
   {
     title: "Gemini CLI",
@@ -57,6 +70,9 @@ export const PROGRAMS: readonly (Program & { readonly bin: string })[] = [
     // The name of a model that it knows; the address decides who answers.
     ask: () => ["--yolo", "-m", "gemini-2.5-pro", "-p", QUESTION],
     env: (url) => ({ GEMINI_API_KEY: "none", GOOGLE_GEMINI_BASE_URL: url, GEMINI_CLI_TRUST_WORKSPACE: "true" }),
+    installs: (root) => [
+      { args: ["extensions", "validate", join(root, PLUGIN)], accepted: /has been successfully validated/ },
+    ],
   },
   {
     title: "opencode",
@@ -93,6 +109,11 @@ export const PROGRAMS: readonly (Program & { readonly bin: string })[] = [
     ask: () => ["-p", QUESTION],
     // Otherwise the model has to search for tools before it sees them.
     env: (url) => ({ ANTHROPIC_BASE_URL: url, ANTHROPIC_API_KEY: "none", ENABLE_TOOL_SEARCH: "false" }),
+    installs: (root) =>
+      [root, join(root, PLUGIN)].map((folder) => ({
+        args: ["plugin", "validate", folder],
+        accepted: /Validation passed/,
+      })),
   },
 ];
 

@@ -1,7 +1,7 @@
 /**
  * `bun run test:clients`: sets the built program up in the real clients, each in an empty home whose only Prefect setting is a profile,
  * and prints what they list, whether they connect, and whether a tool that they call reaches Prefect. No login: the model that asks for
- * the tool is on this computer. Ends with the line `N passed, N failed`; a client that cannot be installed here is `Not tested`.
+ * the tool is on this computer. Programs that can check or install the files for installers do so. Ends with the line `N passed, N failed`; a client that cannot be installed here is `Not tested`.
  *
  *   bun run test:clients                 all of them
  *   bun run test:clients codex opencode  only these (names of `setup --client`)
@@ -77,6 +77,12 @@ async function tryProgram(program: Program & { readonly bin: string }, bundle: s
   const list = await run([binary, ...program.list], place, env);
   const asked = await run([binary, ...program.ask(model.url)], place, env);
   const isOffered = [...model.offered].some((name) => name.endsWith(TOOL));
+  for (const { args, accepted } of program.installs?.(ROOT) ?? []) {
+    const { text } = await run([binary, ...args], place, env);
+    console.log(
+      `${title}: ${args.join(" ")}: ${note(title, args.join(" "), accepted.test(text), text) ? "accepted" : "REFUSED"}`,
+    );
+  }
   const isConnected = program.connected?.test(list.text) ?? isOffered;
   const answer = model.answers.at(-1) ?? "";
   return {

@@ -6,6 +6,7 @@ import { type ConfigFile, readConfigFile } from "./config-file.ts";
 import { readEntry, UneditableError, withEntry, withListed, withoutEntry, withoutListed } from "./edit-config.ts";
 import type { FileFormat } from "./formats/format.ts";
 import { loadFormat } from "./formats/load-format.ts";
+import { isPlainTable } from "./formats/nested.ts";
 
 export interface FileChange {
   readonly file: ConfigFile;
@@ -18,6 +19,8 @@ export interface ClientPlan {
   readonly action: "add" | "change" | "keep" | "remove" | "absent";
   /** What the file will contain of this server; "" when it is removed. Members that others added are not in it. */
   readonly shown: string;
+  /** Flags that the present entry passes to the program and the new one does not. */
+  readonly droppedFlags: readonly string[];
   readonly changes: readonly FileChange[];
 }
 
@@ -31,10 +34,21 @@ export interface PlanInput {
   readonly approved: readonly string[];
 }
 
+function newEntry({ client, name, launch, approved }: PlanInput): Entry {
+  return client.entry(launch, name, client.allowing === "entry" ? approved : []);
+}
+
+/** What the file of the client has to contain, whether or not it can be edited. */
+export async function entryText(input: PlanInput): Promise<string> {
+  const { client, name } = input;
+  return (await loadFormat(client.format)).show([...client.servers, name], newEntry(input));
+}
+
 /** Throws AppError where the file cannot be edited, or the name belongs to another server. */
-export async function planAdding({ client, machine, name, launch, approved }: PlanInput): Promise<ClientPlan> {
+export async function planAdding(input: PlanInput): Promise<ClientPlan> {
+  const { client, machine, name, launch, approved } = input;
   const path = [...client.servers, name];
-  const entry = client.entry(launch, name, client.allowing === "entry" ? approved : []);
+  const entry = newEntry(input);
   const format = await loadFormat(client.format);
   const file = readConfigFile(client.file(machine));
   const before = file.text ?? "";
@@ -53,7 +67,8 @@ export async function planAdding({ client, machine, name, launch, approved }: Pl
   return {
     client,
     action: known === undefined ? "add" : isKept ? "keep" : "change",
-    shown: format.show(path, entry as Entry),
+    shown: format.show(path, entry),
+    droppedFlags: flagsOf(known).filter((flag) => !flagsOf(entry).includes(flag)),
     changes: [{ file, next }, ...(approved.length === 0 ? [] : rules)],
   };
 }
@@ -65,13 +80,13 @@ export async function planRemoving({ client, machine, name, launch }: PlanInput)
   const file = readConfigFile(client.file(machine));
   const before = file.text ?? "";
   const known = editing(file, () => readEntry(format, before, path));
-  if (known === undefined) return { client, action: "absent", shown: "", changes: [] };
+  if (known === undefined) return { client, action: "absent", shown: "", droppedFlags: [], changes: [] };
   if (!isOurs(known, launch)) throw foreignEntry(file, name);
   const next = editing(file, () => withoutEntry(format, before, path));
   const rules = await ruleChanges(client, machine, (rule, other, text, list) =>
     withoutListed(other, text, list, (value) => typeof value === "string" && value.startsWith(rule(name, ""))),
   );
-  return { client, action: "remove", shown: "", changes: [{ file, next }, ...rules] };
+  return { client, action: "remove", shown: "", droppedFlags: [], changes: [{ file, next }, ...rules] };
 }
 
 type EditRules = (
@@ -87,6 +102,13 @@ async function ruleChanges({ allowing }: McpClient, machine: Machine, edit: Edit
   const file = readConfigFile(allowing.file(machine));
   const format = await loadFormat("json");
   return [{ file, next: editing(file, () => edit(allowing.rule, format, file.text ?? "", allowing.rules)) }];
+}
+
+/** Names of flags (`--profile`) among the words of an entry's command. Their values may be private. */
+function flagsOf(entry: unknown): string[] {
+  const words = isPlainTable(entry) ? Object.values(entry).filter(Array.isArray).flat() : [];
+  const flags = words.map((word) => (typeof word === "string" ? /^--[a-z][a-z-]*/.exec(word)?.[0] : undefined));
+  return flags.filter((flag) => flag !== undefined);
 }
 
 /** Whether an entry starts this program, from wherever it was installed. */

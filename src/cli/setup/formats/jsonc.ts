@@ -25,10 +25,17 @@ function parseText(text: string): unknown {
   if (first) {
     const before = text.slice(0, first.offset).split("\n");
     const column = (before.at(-1) ?? "").length + 1;
-    throw new Error(`${printParseErrorCode(first.error)} in line ${before.length}, column ${column}`);
+    throw new Error(`it is not valid JSON (${wordsOf(first)}, line ${before.length}, column ${column})`);
   }
   if (!isPlainTable(value)) throw new Error("it is not an object");
   return value;
+}
+
+/** "CloseBraceExpected" becomes "close brace expected". */
+function wordsOf({ error }: ParseError): string {
+  return printParseErrorCode(error)
+    .replaceAll(/(?<=[a-z])(?=[A-Z])/g, " ")
+    .toLowerCase();
 }
 
 const endOf = ({ offset, length }: Node) => offset + length;

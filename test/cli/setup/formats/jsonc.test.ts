@@ -89,8 +89,8 @@ test("a list keeps its comments when values are added", () => {
 });
 
 test.each([
-  ['{"mcpServers": ', "in line 1, column"],
-  ['{\n  "a": 1\n  "b": 2\n}', "CommaExpected in line 3, column 3"],
+  ['{"mcpServers": ', "it is not valid JSON (value expected, line 1, column 16)"],
+  ['{\n  "a": 1\n  "b": 2\n}', "it is not valid JSON (comma expected, line 3, column 3)"],
   ["[]", "it is not an object"],
   ['{"mcpServers": []}', "cannot be edited"],
   ['{"mcpServers": {"prefect": 5}}', "something else than a table"],
