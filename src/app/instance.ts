@@ -85,6 +85,7 @@ export function createInstance(options: InstanceOptions): Instance {
     redact,
     query: {
       record: () => reader.current(),
+      recordProblem: () => reader.problem(),
       holdRecord: () => reader.hold(),
       api: openClient,
       clock,
@@ -113,6 +114,7 @@ export function createInstance(options: InstanceOptions): Instance {
 const NO_RECORD: RecordReader = {
   current: () => null,
   hold: () => ({ record: () => null, release: () => undefined }),
+  problem: () => null,
   close: () => undefined,
 };
 

@@ -13,6 +13,8 @@ export interface RecordReader {
   current(): RecordDb | null;
   /** The record for one call, which sees it as it was at its first look although others write it. */
   hold(): HeldRecord;
+  /** Why a file that may be there cannot be read, as found by the last look; null when it can, or when there is none yet. */
+  problem(): AppError | null;
   /** Closes for good: there is no record from then on. */
   close(): void;
 }
@@ -56,20 +58,19 @@ export function createRecordReader(first: string, clock: Clock, logger: Logger):
   let leases: Lease[] = [];
   let checkedMs = NEVER_MS;
   let holdMs = MAX_HOLD_MS;
-  let lastError = "";
+  let problem: AppError | null = null;
   let isClosed = false;
 
   const open = (): RecordDb | null => {
     try {
       const opened = openRecord(currentRecordFile(first), "read");
-      lastError = "";
+      problem = null;
       return opened;
     } catch (error) {
       if (!(error instanceof AppError) || error.code === "invalid_config") throw error;
-      if (error.code !== "not_found" && error.message !== lastError) {
-        lastError = error.message;
-        logger.warn("the record cannot be read", { error: error.message, hint: error.hint });
-      }
+      const isNew = error.code !== "not_found" && error.message !== problem?.message;
+      problem = error.code === "not_found" ? null : error;
+      if (isNew) logger.warn(`the record cannot be read: ${error.message}`, { hint: error.hint });
       return null;
     }
   };
@@ -174,6 +175,7 @@ export function createRecordReader(first: string, clock: Clock, logger: Logger):
         },
       };
     },
+    problem: () => problem,
     close() {
       isClosed = true;
       for (const lease of leases) close(lease);

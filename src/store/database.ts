@@ -10,7 +10,6 @@ import { statSync } from "node:fs";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
 import { asPlace, sentence } from "../lib/shown-text.ts";
-import { systemCode } from "../lib/system-errors.ts";
 import { formatIsoUs } from "../lib/time.ts";
 import { RECORD_VERSION } from "./file/migrations.ts";
 import { IncompleteRecordError, migrate, newerRecordError, readTableEnds } from "./file/prepare-record.ts";
@@ -258,12 +257,7 @@ function openReader(file: string): RecordDb {
 
 /** Throws for a path that cannot be looked at, because then it is unknown whether there is a record. */
 function isPresent(file: string): boolean {
-  try {
-    return statSync(file, { throwIfNoEntry: false }) !== undefined;
-  } catch (error) {
-    if (systemCode(error) === "ENOTDIR") return false;
-    throw error;
-  }
+  return statSync(file, { throwIfNoEntry: false }) !== undefined;
 }
 
 function noRecordError(file: string): AppError {

@@ -146,7 +146,7 @@ describe("the application", () => {
     const { app, log } = open(fixedSettings(resolved));
     await using _ = app;
     expect<unknown>([app.query().record(), app.query().record()]).toEqual([null, null]);
-    expect<unknown>(log.map(({ message }) => message)).toEqual(["the record cannot be read"]);
+    expect<unknown>(log.map(({ message }) => message)).toEqual([`the record cannot be read: ${file} is damaged.`]);
   });
 });
 

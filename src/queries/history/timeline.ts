@@ -18,6 +18,7 @@ import { getRunLogs, isLogRecorded } from "../runs/logs.ts";
 import { isWindowRecorded, joinFreshness } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
 import { openLive } from "../source/live.ts";
+import { whyNoRecord } from "../source/no-record.ts";
 import { serverNowUs, statedSkewUs } from "../source/server-time.ts";
 import { findSubject, type TimelineSubject, type TimelineSubjectKind } from "./timeline-subject.ts";
 
@@ -181,7 +182,7 @@ async function errorLines(ctx: QueryContext, subject: TimelineSubject, fresh: bo
 function recordedErrors(ctx: QueryContext, { kind, id, name, window }: TimelineSubject): Lines {
   const db = ctx.record();
   if (db === null)
-    return { entries: [], isWhole: false, note: sentence`Nothing is recorded yet: log lines are not shown.` };
+    return { entries: [], isWhole: false, note: sentence`${whyNoRecord(ctx)}: log lines are not shown.` };
   const owner = kind === "deployment" ? { deploymentId: id ?? "" } : { workPoolName: name ?? "" };
   const runs = findRunsWithErrors(db, owner, window);
   const { fromUs: sinceUs, toUs: untilUs } = window;

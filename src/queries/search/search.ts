@@ -43,6 +43,7 @@ import type { QueryContext } from "../source/context.ts";
 import { type LiveGaps, reachOf } from "../source/event-reach.ts";
 import type { LiveReader } from "../source/live.ts";
 import { newestNote } from "../source/newest-note.ts";
+import { whyNoRecord } from "../source/no-record.ts";
 import { isOver } from "../source/past-window.ts";
 import { askedWindow } from "../source/run-window.ts";
 import { serverNowUs, statedSkewUs } from "../source/server-time.ts";
@@ -340,7 +341,7 @@ function unsearched(
   for (const { kind, rows, isWhole } of lists)
     if (!isWhole) notes.push(newestNote(kind, "were searched", { count: rows.length, since: rows.at(-1)?.updated }));
   if (db === null) {
-    if (others.length > 0) notes.push(sentence`Nothing is recorded yet: ${asNames(others)} not searched.`);
+    if (others.length > 0) notes.push(sentence`${whyNoRecord(ctx)}: ${asNames(others)} not searched.`);
     return notes;
   }
   if (wants("log")) {

@@ -37,6 +37,7 @@ import {
 import type { QueryContext } from "./context.ts";
 import type { LiveReader } from "./live.ts";
 import { openLive } from "./live.ts";
+import { whyNoRecord } from "./no-record.ts";
 import { checkOutage, findOutage, syncViewOf } from "./outage.ts";
 import { currentSkew, serverNowUs, statedSkewUs } from "./server-time.ts";
 import { followLimitUs } from "./sync-view.ts";
@@ -153,11 +154,11 @@ async function answerBySource<T>(
     return await readLive(ctx, ask, choice, reading, db);
   } catch (error) {
     const cause = toAppError(error);
-    if (!db || !canFallBack(cause, question)) throw explain(cause, question);
+    if (!db || !canFallBack(cause, question)) throw explain(ctx, cause, question);
     const choice = recordedAfter(cause, ask);
     const value = reading.record(db);
     // No coverage and no rows: there is nothing to answer from.
-    if (ask.covered.length === 0 && reading.isEmpty(value)) throw explain(cause, question);
+    if (ask.covered.length === 0 && reading.isEmpty(value)) throw explain(ctx, cause, question);
     return { value, freshness: withNotes(choice, fallbackNotes(ctx, cause)) };
   }
 }
@@ -298,11 +299,11 @@ export async function answerWhole<T>(
     return { value, freshness: { source: "live", asOfUs: at, coverage } };
   } catch (error) {
     const cause = toAppError(error);
-    if (!db || !canFallBack(cause, question)) throw explain(cause, question);
+    if (!db || !canFallBack(cause, question)) throw explain(ctx, cause, question);
     const value = reading.record(db);
     if (readUs !== null)
       return { value, freshness: withNotes(recordedSnapshot(ask, readUs), fallbackNotes(ctx, cause)) };
-    if (reading.isEmpty(value)) throw explain(cause, question);
+    if (reading.isEmpty(value)) throw explain(ctx, cause, question);
     return { value, freshness: partlyRecorded(ask, question.what, fallbackNotes(ctx, cause)) };
   }
 }
@@ -336,7 +337,11 @@ function fallbackNotes(ctx: QueryContext, cause: AppError): Sentence[] {
   return [sentence`Prefect was asked and did not answer (${cause.sentence}).`, ...doubt];
 }
 
-function explain(cause: AppError, question: { readonly what: string; readonly fresh?: boolean | undefined }): AppError {
+function explain(
+  ctx: QueryContext,
+  cause: AppError,
+  question: { readonly what: string; readonly fresh?: boolean | undefined },
+): AppError {
   if (!cause.retryable) return cause;
   // A Prefect that sends Retry-After is reachable, and its URL is right.
   const isUnreachable = cause.code === "unavailable" && cause.retryAfterMs === undefined;
@@ -344,7 +349,7 @@ function explain(cause: AppError, question: { readonly what: string; readonly fr
   const next = isUnreachable ? sentence`${repair} \`prefect-mcp-bun doctor\` says what is wrong.` : "";
   const hint = question.fresh
     ? "Call again without fresh to read what is recorded."
-    : sentence`Nothing of these ${asReason(question.what)} is recorded yet.${next}`;
+    : sentence`${whyNoRecord(ctx, question.what)}.${next}`;
   return new AppError(cause.code, cause.sentence, {
     hint: cause.ownHint ? sentence`${cause.ownHint} ${hint}` : sentence`${hint}`,
     cause,

@@ -1,3 +1,4 @@
+import type { AppError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Sentence } from "../../lib/shown-text.ts";
 import type { SteadyMs } from "../../lib/time.ts";
@@ -40,6 +41,8 @@ export interface PastMoment {
 export interface QueryContext {
   /** Read-only connection to the record, or null while there is no record. */
   record(): RecordDb | null;
+  /** Why `record()` is null although there may be a record: its file cannot be read. Absent or null: there is none yet. */
+  readonly recordProblem?: (() => AppError | null) | undefined;
   /** Absent: there is one connection, which sees what others have written in between. Used by `runTool`. */
   readonly holdRecord?: (() => HeldRecord) | undefined;
   /** Prefect's API. Throws AppError `invalid_config` when the settings name no Prefect. */
@@ -93,6 +96,7 @@ export interface CallLimits {
 export function withLimits(ctx: QueryContext, limits: CallLimits): QueryContext {
   const all: { readonly [K in keyof Required<QueryContext>]: QueryContext[K] } = {
     record: () => (limits.record ? limits.record() : ctx.record()),
+    recordProblem: ctx.recordProblem,
     holdRecord: ctx.holdRecord,
     api: () => ctx.api(),
     clock: ctx.clock,

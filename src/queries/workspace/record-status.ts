@@ -1,3 +1,4 @@
+import type { AppError } from "../../errors.ts";
 /** Content of the record, how current it is, and which process syncs it. For the tool and for the command `status`. */
 
 import type { Clock } from "../../lib/clock.ts";
@@ -20,7 +21,9 @@ import { isSyncerAlive, readSyncView } from "../source/sync-view.ts";
 export interface RecordStatus {
   readonly instance: string;
   readonly version: string | null;
-  /** Null: there is no record yet. */
+  /** Why there may be a record that cannot be read. */
+  readonly unreadable: AppError | null;
+  /** Null: there is no record yet, or it cannot be read. */
   readonly file: string | null;
   readonly bytes: number;
   /** Of `bytes`, the write-ahead log. */
@@ -68,10 +71,10 @@ const KINDS = ["event", "flow_run", "task_run"] as const;
 
 export function getRecordStatus(ctx: QueryContext): RecordStatus {
   const db = ctx.record();
-  return db ? describe(ctx, db) : withoutRecord(ctx.instance);
+  return db ? describe(ctx, db) : withoutRecord(ctx);
 }
 
-function withoutRecord(instance: string): RecordStatus {
+function withoutRecord(ctx: QueryContext): RecordStatus {
   const none = { oldestUs: null, newestUs: null, lagMs: null, reachable: null, lastContactUs: null, stream: null };
   const empty = {
     version: null,
@@ -84,7 +87,17 @@ function withoutRecord(instance: string): RecordStatus {
     rows: {},
     runsWithLogs: 0,
   };
-  return { instance, ...empty, ...none, syncing: "none", backfill: null, requests: null, lastError: null };
+  const unreadable = ctx.recordProblem?.() ?? null;
+  return {
+    instance: ctx.instance,
+    unreadable,
+    ...empty,
+    ...none,
+    syncing: "none",
+    backfill: null,
+    requests: null,
+    lastError: null,
+  };
 }
 
 function describe(ctx: QueryContext, db: RecordDb): RecordStatus {
@@ -99,6 +112,7 @@ function describe(ctx: QueryContext, db: RecordDb): RecordStatus {
   return {
     instance: instance?.url ?? ctx.instance,
     version: instance?.version ?? null,
+    unreadable: null,
     file: db.file,
     bytes: recordBytes(db.file),
     walBytes: walBytes(db.file),

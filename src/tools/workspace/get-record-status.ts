@@ -73,7 +73,7 @@ function statusObject(status: RecordStatus): Readonly<Record<string, unknown>> {
     requests: requests && { total: requests.total, last_minute: requests.lastMinute },
     rows,
     runs_with_logs: status.runsWithLogs,
-    problem: walProblem(status),
+    problem: status.unreadable === null ? walProblem(status) : status.unreadable.sentence,
     last_error: lastError && { at: isoOrNull(lastError.atUs), code: lastError.code, message: lastError.message },
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null));
@@ -95,7 +95,9 @@ function eventCoverage({ coverage, gaps }: RecordStatus): Readonly<Record<string
 function statusText(status: RecordStatus, nowUs: ServerUs): AnswerText {
   if (status.file === null) {
     return answerText([
-      sentence`Nothing is recorded yet for ${asPlace(status.instance)}.`,
+      status.unreadable === null
+        ? sentence`Nothing is recorded yet for ${asPlace(status.instance)}.`
+        : sentence`The record of ${asPlace(status.instance)} cannot be read: ${status.unreadable.sentence} ${status.unreadable.ownHint ?? ""}`,
       sentence`syncing: ${SYNCING[status.syncing]}. Recording begins with the first sync: start the server while Prefect is reachable, or run \`prefect-mcp-bun sync\`.`,
     ]);
   }

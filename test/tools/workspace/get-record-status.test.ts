@@ -1,8 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createRecordReader } from "../../../src/app/record.ts";
+import { systemClock } from "../../../src/lib/clock.ts";
+import { silentLogger } from "../../../src/lib/logger.ts";
 import { HOUR_US, MINUTE_US, SECOND_US } from "../../../src/lib/time.ts";
 import { openRecord } from "../../../src/store/database.ts";
 import { putFact } from "../../../src/store/sync-state.ts";
+import { getFlowsTool } from "../../../src/tools/objects/get-flows.ts";
 import { getRecordStatusTool } from "../../../src/tools/workspace/get-record-status.ts";
 import { tempRecordFile } from "../../store/temp-record.ts";
 import { aFlowRun, aLog, anEvent, anId, at } from "../../support/builders.ts";
@@ -83,6 +88,24 @@ describe("get_record_status", () => {
     expect(structured).toMatchObject({ events: 0, syncing: "none", coverage: { complete: false } });
     expect(text).toStartWith(`Nothing is recorded yet for ${harness.fake.url}.`);
     expect(text).toContain("prefect-mcp-bun sync");
+  });
+
+  test("does not say that nothing is recorded when the record cannot be read", async () => {
+    await using harness = await openToolHarness({ record: false });
+    const file = tempRecordFile();
+    await Bun.write(file, "");
+    const reader = createRecordReader(join(file, "record.sqlite"), systemClock, silentLogger);
+    const query = { ...harness.query, record: () => reader.current(), recordProblem: () => reader.problem() };
+    const { structuredContent, content } = await callWith(query, getRecordStatusTool, {});
+    const text = content[0]?.text;
+    expect(text).toStartWith(`The record of ${harness.fake.url} cannot be read: `);
+    expect(text).not.toContain("Nothing is recorded");
+    expect(structuredContent).toMatchObject({ problem: expect.stringContaining("record.sqlite cannot be opened.") });
+    await harness.fake.stop();
+    const failed = await callWith(query, getFlowsTool, {});
+    expect(failed.content[0]?.text).toContain("The record cannot be read (");
+    expect(failed.content[0]?.text).not.toContain("recorded yet");
+    reader.close();
   });
 
   test("refuses unknown arguments", async () => {
