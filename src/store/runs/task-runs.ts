@@ -109,14 +109,15 @@ const updateFromEvent = updateStatement<EventColumns & Deletion>("task_run");
 
 /**
  * The server received the stored state so long ago that it will not write it any more: it gave up, it ended the task run with its flow
- * run, and the state is newer by its client's clock only, or it received the state before its own clock was set back.
+ * run, and the state is newer by its client's clock only, or it received the state before its own clock was set back. A state without an
+ * event was read over REST, and what was read later is what Prefect has: its database was restored.
  */
-function isOverruled(db: RecordDb, held: StateColumns, serverReadUs: ServerUs | null): boolean {
-  if (serverReadUs === null) return false;
+function isOverruled(db: RecordDb, held: StoredTaskRun, serverReadUs: ServerUs | null): boolean {
   const row = db
     .prepare<{ us: number }, [Uint8Array | null]>("SELECT t - shift + recv AS us FROM event WHERE id = ?")
     .get(held.state_id as Uint8Array | null);
-  return row !== null && Math.abs(serverReadUs - row.us) >= TASK_RUN_ROW_DELAY_US;
+  if (row === null) return held.read_us !== null;
+  return serverReadUs !== null && Math.abs(serverReadUs - row.us) >= TASK_RUN_ROW_DELAY_US;
 }
 
 /**

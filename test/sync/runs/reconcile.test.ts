@@ -90,6 +90,25 @@ describe("reconciling runs", () => {
     expect([await look(60), await look(600)]).toEqual(["RUNNING", "CANCELLED"]);
   });
 
+  test("takes the state of a task run without events from the later answer, as after a restored database", () => {
+    const harness = aHarness();
+    const ended = aTaskRun({ state: aState({ timestamp: at(-6) }), start_time: at(-10) });
+    const pending = {
+      ...ended,
+      state: aState({ type: "PENDING", timestamp: at(-10) }),
+      state_type: "PENDING" as const,
+    };
+    const read = (row: TaskRun) => {
+      harness.clock.us += SECOND;
+      harness.ctx.ingest.taskRuns([row], harness.clock.us, {});
+      return findTaskRunRow(harness.ctx.db, ended.id)?.state_type;
+    };
+    expect([read(ended), read(pending)]).toEqual(["COMPLETED", "PENDING"]);
+    // The answer to a request of before.
+    harness.ctx.ingest.taskRuns([ended], T0_US, {});
+    expect(findTaskRunRow(harness.ctx.db, ended.id)?.state_type).toBe("PENDING");
+  });
+
   test("takes the state of a task run from the server when that has given up writing a newer one", () => {
     const harness = aHarness();
     const ended = aTaskRun({ state: aState({ timestamp: at(-6) }), start_time: at(-10) });
