@@ -269,8 +269,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "idle work of many requests waits for as long as there is smaller work",
     file: "src/sync/server/request-budget.ts",
-    find: "if (ahead.length > 0) return",
-    replace: "if (ahead.length < 0) return",
+    find: "const ahead = this.workAhead(work);",
+    replace: "const ahead: IdleWork[] = [];",
   },
   {
     name: "task runs that are known from events alone are never asked for",

@@ -36,6 +36,9 @@ const MERGED_MS = 9 * 60_000;
 /** How much too early a time may be that another process has corrected: it knows only in seconds by how much the clock was set. */
 const REDATED_US = 3_000_000;
 
+/** By old headers, the server clock seems to have been set back by at most this much. */
+const MARGIN_US = 60_000_000;
+
 /** Runs that a restored database has again are found within this time. */
 const FOUND_AGAIN_MS = 120_000;
 
@@ -73,6 +76,7 @@ export class Oracle {
   private readonly readDeletedTasks;
   private readonly readUnfinished;
   private readonly findRun;
+  private readonly readFloor;
   private readonly readDeletedRuns;
   private readonly findAlive;
   /** Runs that are marked deleted. */
@@ -88,6 +92,9 @@ export class Oracle {
     this.readClaims = o.sqlite.prepare<ClaimRow, []>("SELECT kind, scope, from_us, to_us, verified_us FROM coverage");
     this.readUnfinished = o.sqlite.prepare<{ value: string }, []>(
       "SELECT value FROM sync_state WHERE key = 'read:unfinished'",
+    );
+    this.readFloor = o.sqlite.prepare<{ value: string }, []>(
+      "SELECT value FROM sync_state WHERE key = 'retention.kept-from'",
     );
     this.findRun = o.sqlite.prepare<{ one: number }, [Uint8Array]>("SELECT 1 AS one FROM flow_run WHERE id = ?");
     this.readDeletedRuns = o.sqlite.prepare<{ kind: RunKind; id: Uint8Array }, []>(
@@ -148,7 +155,10 @@ export class Oracle {
       this.present.clear();
       this.checked.clear();
     }
-    if (info.touchedCoverage || info.deletedRows) for (const claim of this.readClaims.all()) this.check(claim);
+    if (info.touchedCoverage || info.deletedRows) {
+      const floorUs = this.floorUs();
+      for (const claim of this.readClaims.all()) this.check(claim, floorUs);
+    }
     this.checkUnfinished();
     if (info.touchedRuns || info.deletedRows) {
       this.checkStates();
@@ -206,7 +216,20 @@ export class Oracle {
     this.checkDeletedTasks();
   }
 
-  private check(claim: ClaimRow): void {
+  /** What occurred before this was dropped from the record, or is dropped next. */
+  private floorUs(): number {
+    const value = this.readFloor.get()?.value;
+    return value === undefined ? Number.NEGATIVE_INFINITY : (JSON.parse(value) as { us: number }).us;
+  }
+
+  private check(claim: ClaimRow, floorUs = Number.NEGATIVE_INFINITY): void {
+    // It also rises when the server clock seems to have been set back, and then claims stay.
+    const { localClock, serverClock } = this.o;
+    const isByAge = !localClock.wasSet && !serverClock.wasSet && claim.from_us < floorUs - MARGIN_US;
+    if (claim.kind === "event" && isByAge)
+      this.o.fail(
+        `a ${claim.kind} claim begins ${Math.round((floorUs - claim.from_us) / 1000)} ms before the retention floor`,
+      );
     const key = `${claim.kind}|${claim.scope}|${claim.from_us}|${claim.to_us}|${claim.verified_us}`;
     if (this.checked.has(key)) return;
     this.checked.add(key);
@@ -299,7 +322,7 @@ export class Oracle {
     }
   }
 
-  /** A run that was marked deleted is shown again only where Prefect had it at that time, as after a restored database. */
+  /** No flow run is marked deleted before Prefect has it. One that was marked deleted is shown again only where Prefect had it at that time, as after a restored database. */
   private checkDeletedStay(): void {
     const had = { flow_run: this.own.runs, task_run: this.own.taskRuns };
     for (const [id, kind] of this.deleted) {
@@ -309,7 +332,12 @@ export class Oracle {
         this.o.fail(`${kind} ${id} was marked deleted and is shown again, and Prefect does not have it`);
     }
     this.deleted.clear();
-    for (const { kind, id } of this.readDeletedRuns.all()) this.deleted.set(bytesToUuid(id), kind);
+    for (const { kind, id } of this.readDeletedRuns.all()) {
+      const runId = bytesToUuid(id);
+      this.deleted.set(runId, kind);
+      if (this.own.pendingRuns.has(runId))
+        this.o.fail(`flow run ${runId} is marked deleted before its row is committed`);
+    }
   }
 
   /** No task run is marked deleted that Prefect has. */
@@ -348,11 +376,16 @@ export class Oracle {
     return isRestored && parseIsoUs(runs.get(id)?.row.state?.timestamp ?? "") === stateUs;
   }
 
-  /** The restored database has the event of the recorded state, but an older row, which may still be written. */
+  /**
+   * The restored database has not lost the event of the recorded state: it has it, or never stored it. Its row is older, and may still be
+   * written.
+   */
   private isRowBehind({ state_id, state_us }: TaskRunRow): boolean {
-    const { isRestored, held } = this.own;
+    const { isRestored, held, history } = this.own;
     const ageUs = this.o.serverClock.nowUs() - (state_us ?? 0);
-    return isRestored && state_id !== null && held.has(bytesToUuid(state_id)) && ageUs < TASK_RUN_ROW_DELAY_US;
+    if (!isRestored || state_id === null || ageUs >= TASK_RUN_ROW_DELAY_US) return false;
+    const id = bytesToUuid(state_id);
+    return held.has(id) || !history.some(({ event }) => event.id === id);
   }
 
   /** Whether REST has returned the event to the product. */
@@ -445,6 +478,11 @@ export class Oracle {
       else if (row.deleted_us !== null) this.o.fail(`task run ${run.row.id} is shown as deleted`);
       else if (row.state_type !== run.row.state_type && !this.isRowBehind(row))
         this.o.fail(`task run ${run.row.id} is ${run.row.state_type}, the record says ${row.state_type}`);
+    }
+    const shown = this.o.sqlite.prepare<{ id: Uint8Array }, []>("SELECT id FROM task_run WHERE deleted_us IS NULL");
+    for (const { id } of areCounted ? shown.all() : []) {
+      if (!this.own.taskRuns.has(bytesToUuid(id)))
+        this.o.fail(`task run ${bytesToUuid(id)} is shown, and Prefect does not have it`);
     }
     for (const { id } of this.own.lostRuns) {
       const row = findFlowRunRow(db, id);

@@ -194,8 +194,10 @@ const FAULTS: readonly (readonly [FaultKind, number])[] = [
 
 export function makePlan(seed: number): Plan {
   const random = new Prng(seed);
-  const knobs = makeKnobs(random);
+  const made = makeKnobs(random);
   const roll = random.next();
+  const isDropping = roll >= 0.39 && roll < 0.42;
+  const knobs = isDropping ? { ...made, ...keptMinutes(random) } : made;
   const steps: Step[] =
     roll < 0.04
       ? replacedDatabase(random, "emptied")
@@ -217,7 +219,9 @@ export function makePlan(seed: number): Plan {
                       ? deletedAndLate(random)
                       : roll < 0.39
                         ? sentAgain(random)
-                        : [];
+                        : isDropping
+                          ? [{ kind: "fault", atMs: 200, what: "slow", forMs: random.int(40_000, 70_000) }]
+                          : [];
   const lengthMs = Math.max(random.int(10, 45) * 1000, ...steps.map(endOf));
   const many = steps.length > 0 ? random.int(0, 3) : random.int(3, 9);
   for (let i = 0; i < many; i += 1) steps.push(makeStep(random, lengthMs, knobs));
@@ -337,6 +341,20 @@ function clockSetTwice(random: Prng): Step[] {
     { ...first, atMs: laterMs, byMs: -first.byMs },
     { ...emit, atMs: laterMs + 100, seed: random.int(1, 1e9) },
   ];
+}
+
+/** The oldest events are dropped while a slow backfill reads those that follow. */
+function keptMinutes(random: Prng): Partial<Knobs> {
+  const keepMs = random.int(2, 4) * MINUTE;
+  return {
+    keepMs,
+    history: random.int(50, 80),
+    historyMs: keepMs + MINUTE,
+    backfillMs: random.pick([2 * HOUR, DAY]),
+    retentionMs: 7 * DAY,
+    pageSize: random.pick([4, 5, 6]),
+    skewKnown: true,
+  };
 }
 
 /** Long enough for a back-off to reach its maximum. */

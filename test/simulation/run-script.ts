@@ -42,6 +42,7 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
       if (!silent && !isLost()) {
         sent.push({ event, us });
         server.publish([{ event, us }], database);
+        if (!database.runs.has(id)) database.pendingRuns.add(id);
       }
       time.after(random.chance(0.02) ? 45_000 : random.pick([0, 20, 200, 2_000]), () => commit(type, stateId, us));
     });
@@ -65,6 +66,8 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
   }
   for (let task = 0; task < 3; task += 1) {
     const taskId = random.uuid();
+    // That service of Prefect may give up, and then the row is never written.
+    const isGivenUp = !silent && random.chance(0.04);
     const atMs = [random.int(0, stepMs), random.int(0, stepMs)];
     // A task run that has ended runs again only where an event says so.
     if (silent) atMs.sort((a, b) => a - b);
@@ -83,7 +86,7 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
         const sentMs = time.nowMs;
         time.after(lagMs, () => {
           // What that service had in memory was lost when the server was stopped.
-          if (database.restoredMs < sentMs) commitTask(change);
+          if (database.restoredMs < sentMs && !isGivenUp) commitTask(change);
         });
       });
     }
@@ -100,7 +103,9 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
       commitTask({ taskId, type: "PENDING", stateId: random.uuid(), us: madeUs, expectedUs: dueUs, isByEvent: false });
     });
     if (random.chance(0.7)) {
-      time.after(madeMs + random.int(100, 30_000), () => {
+      // Some end when the rounds do not read the time of their expected start any more.
+      const lastsMs = random.chance(0.2) ? random.int(80_000, 110_000) : random.int(100, 30_000);
+      time.after(madeMs + lastsMs, () => {
         const us = Math.max(server.nowUs(), madeUs + 1);
         commitTask({ taskId, type: "COMPLETED", stateId: random.uuid(), us, expectedUs: dueUs, isByEvent: false });
       });
@@ -154,6 +159,7 @@ export function runScript({ seed, fails, deleted, silent, time, server, sent }: 
   }
 
   function commit(type: StateType, stateId: string, us: number): void {
+    database.pendingRuns.delete(id);
     if (isLost()) return;
     const known = database.runs.get(id);
     if (known && known.deletedMs <= time.nowMs) return;

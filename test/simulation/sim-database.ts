@@ -61,6 +61,8 @@ export class SimDatabase {
   readonly held = new Set<string>();
   readonly blockTypes: ReadonlyMap<string, string>;
   readonly lostRuns: LostRun[] = [];
+  /** Flow runs whose first event is published and whose row is not committed yet. */
+  readonly pendingRuns = new Set<string>();
   restoredMs = Number.NEGATIVE_INFINITY;
   /** False once it was replaced for good. */
   isAlive = true;
