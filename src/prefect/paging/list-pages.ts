@@ -62,6 +62,29 @@ export async function readWholeList<T extends { readonly id: string }>(
   return { rows: [...rows.values()], isWhole: false };
 }
 
+/** Readings of a list that changes between its pages. */
+const MAX_READINGS = 3;
+
+/**
+ * Every row of a list in the order of its pages. A list that changed between its pages is read again; `isWhole` is false when it
+ * changed each time, and then rows may be missing.
+ */
+export async function readUnchangedList<T extends { readonly id: string }>(
+  read: ReadListPage<T>,
+  pageSize: number,
+): Promise<{ readonly rows: readonly T[]; readonly isWhole: boolean }> {
+  let rows: T[] = [];
+  for (let reading = 1; reading <= MAX_READINGS; reading += 1) {
+    rows = [];
+    for await (const page of overlappingPages(read, pageSize)) {
+      if (!page.isContinuous) break;
+      append(rows, page.rows);
+      if (page.isLast) return { rows, isWhole: true };
+    }
+  }
+  return { rows, isWhole: false };
+}
+
 /** Rows from `offset` on, in pages of at most `pageSize`, until `wanted` are read or the list ends. */
 export async function readRows<T>(
   read: ReadListPage<T>,

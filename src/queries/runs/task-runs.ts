@@ -11,6 +11,7 @@ import type { DurationBounds } from "../../model/runs/run-duration.ts";
 import { type TaskRunSummary, taskRunSummary } from "../../model/runs/run-summary.ts";
 import { isTerminal } from "../../model/state.ts";
 import { readRows } from "../../prefect/paging/list-pages.ts";
+import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import { coveredRanges } from "../../store/coverage.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findEventById } from "../../store/events/events.ts";
@@ -313,7 +314,8 @@ async function fromLive(
   const { limit, offset } = question;
   const { rows, unseen } = await readPage(live, question, plan);
   const runs = rows.slice(0, limit);
-  const isAll = offset === 0 && rows.length <= limit && !plan.isCompared;
+  // A second page may leave out a task run, where another one was deleted meanwhile.
+  const isAll = offset === 0 && rows.length <= limit && rows.length < ROWS_PER_PAGE && !plan.isCompared;
   const ofFlowRuns = isAll ? onlyFlowRunIdsOf(question.set) : null;
   const whole = ofFlowRuns === null ? {} : { ofFlowRuns, reachedUs: live.reachedUs() };
   if (runs.length > 0 || ofFlowRuns !== null)

@@ -14,7 +14,7 @@ import {
 } from "../../lib/time.ts";
 import type { Log } from "../../model/objects.ts";
 import { LAST_LOG_DELAY_US } from "../../model/runs/server-delays.ts";
-import { readRows } from "../../prefect/paging/list-pages.ts";
+import { readUnchangedList } from "../../prefect/paging/list-pages.ts";
 import { walkRows } from "../../prefect/paging/row-walk.ts";
 import { findEndedRunsWithout, newestRunEnd } from "../../store/runs/ended-runs.ts";
 import type { EngineContext } from "../context/engine-context.ts";
@@ -80,14 +80,16 @@ export class EndedRuns {
     const mark = this.ctx.serverClock.mark();
     const ids = ended.map((run) => run.id);
     const ofFlowRuns = { flow_runs: { id: { any_: ids } }, sort: "ID_DESC" };
-    const rows = await readRows(
+    // Where a task run is deleted between two pages, the second one leaves out another.
+    const { rows, isWhole: isList } = await readUnchangedList(
       (page) =>
         this.ctx.requests.call(priority, signal, (api, call) => api.filterTaskRuns({ ...ofFlowRuns, ...page }, call)),
-      { wanted: Number.POSITIVE_INFINITY, pageSize: this.ctx.tuning.rowPage },
+      this.ctx.tuning.rowPage,
     );
     await proveServer(this.ctx, priority, signal);
     const settledUs = mark.settledUs();
-    const isWhole = this.ctx.ingest.taskRuns(rows, mark.atUs, { ofFlowRuns: ids, settledUs });
+    const claimed = isList ? { ofFlowRuns: ids, settledUs } : {};
+    const isWhole = this.ctx.ingest.taskRuns(rows, mark.atUs, claimed) && isList;
     if (!isWhole && settledUs !== null) this.retryAtMs = addMs(this.ctx.clock.steadyMs(), LATE_ROWS_RETRY_MS);
     return isWhole && ended.every((run) => isSettled(settledUs, run.endUs, FIRST_READING_US));
   }

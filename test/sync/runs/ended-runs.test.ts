@@ -66,6 +66,42 @@ describe("ended runs", () => {
     expect(await look()).toEqual([true, false, 1]);
   });
 
+  test("have their task runs read from the start again when one was deleted between two pages, so that none is left out", async () => {
+    const harness = aHarness({ tuning: { rowPage: 3 } });
+    const run = runAt(-600);
+    const tasks = Array.from({ length: 5 }, () => aTaskRun({ flow_run_id: run.id }));
+    harness.prefect.flowRuns = [run];
+    await fill(harness, -1_000);
+    harness.prefect.taskRuns = tasks;
+    let pages = 0;
+    harness.prefect.before = (asked) => {
+      if (asked.startsWith("task_runs of")) pages += 1;
+      if (pages === 2) harness.prefect.taskRuns = tasks.slice(1);
+    };
+    const ended = new EndedRuns(harness.ctx);
+    expect(await ended.readTaskRuns("reconcile", neverAborted)).toBe(true);
+    expect(tasks.slice(1).filter(({ id }) => findTaskRunRow(harness.ctx.db, id) === null)).toEqual([]);
+    expect(covered(harness, "task_run", run.id)).toHaveLength(1);
+  });
+
+  test("are not claimed while their task runs change during each reading, and are read again later", async () => {
+    const harness = aHarness({ tuning: { rowPage: 3 } });
+    const run = runAt(-600);
+    harness.prefect.flowRuns = [run];
+    await fill(harness, -1_000);
+    harness.prefect.taskRuns = Array.from({ length: 20 }, () => aTaskRun({ flow_run_id: run.id }));
+    harness.prefect.before = (asked) => {
+      if (asked.startsWith("task_runs of")) harness.prefect.taskRuns = harness.prefect.taskRuns.slice(1);
+    };
+    const ended = new EndedRuns(harness.ctx);
+    expect(await ended.readTaskRuns("reconcile", neverAborted)).toBe(false);
+    expect([covered(harness, "task_run", run.id), ended.isRetryPending]).toEqual([[], true]);
+    harness.prefect.before = () => {};
+    harness.clock.us += 60 * SECOND;
+    expect(await ended.readTaskRuns("reconcile", neverAborted)).toBe(true);
+    expect(covered(harness, "task_run", run.id)).toHaveLength(1);
+  });
+
   test("have all their log lines read when they failed, and twice more for late lines", async () => {
     const harness = aHarness();
     const failed = runAt(-40, { state_type: "FAILED", start_time: at(-40), end_time: at(-20) });
