@@ -29,6 +29,11 @@ interface Judgement {
 const NEWEST = 8;
 /** Flows and deployments that are asked for, of each. */
 const OBJECTS = 20;
+/** Kinds of these objects, and their keys in a filter. */
+const OBJECT_KEYS = [
+  ["flow", "flows"],
+  ["deployment", "deployments"],
+] as const;
 /** A backup may be this much older than the last event in it: the server stores events in batches, seconds after it receives them. */
 const BACKUP_MARGIN_US = MINUTE_US;
 
@@ -100,10 +105,7 @@ export async function knowsObjects(
   signal: AbortSignal,
 ): Promise<boolean | null> {
   let isAnyAsked = false;
-  for (const [kind, key] of [
-    ["flow", "flows"],
-    ["deployment", "deployments"],
-  ] as const) {
+  for (const [kind, key] of OBJECT_KEYS) {
     const known = findObjects(ctx.db, kind)
       .toSorted((a, b) => a.firstUs - b.firstUs)
       .slice(0, OBJECTS);
@@ -121,6 +123,11 @@ export async function knowsObjects(
     isAnyAsked = true;
   }
   return isAnyAsked ? false : null;
+}
+
+/** Whether objects of this kind are asked for to recognise a server. */
+export function isRecognisedBy(kind: string): boolean {
+  return OBJECT_KEYS.some(([one]) => one === kind);
 }
 
 /** Another server answers. Readers see it before the record is changed. */

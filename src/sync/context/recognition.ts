@@ -77,8 +77,11 @@ export async function checkReading(
       ctx.changes.publish("databaseRestored", {});
     }
     // A record without events, and a server that has none: if that is another one, its first event will show it.
-    const isNothing = reading.events.length === 0 && hasNoEvents(ctx);
-    if (!isNothing) await proveServer(ctx, priority, signal);
+    const isEmpty = hasNoEvents(ctx);
+    const isNothing = reading.events.length === 0 && isEmpty;
+    // The first events become the markers: those of another server would make the record that server's.
+    const isFirst = isEmpty && ctx.serverClock.isKnown;
+    if (!isNothing) await proveServer(ctx, priority, signal, isFirst ? 0 : PROVEN_FOR_MS);
   }
 }
 

@@ -7,9 +7,10 @@ import { type LocalUs, NEVER_MS } from "../../lib/time.ts";
 import { factsOf, KINDS, type KindFacts, type ListedKind, listBody, SNAPSHOT_KINDS } from "../../model/kinds.ts";
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { CallOptions, FilterBody, PrefectApi } from "../../prefect/api.ts";
-import { overlappingPages } from "../../prefect/paging/list-pages.ts";
+import { readUnchangedList } from "../../prefect/paging/list-pages.ts";
 import { findObjects } from "../../store/objects/objects.ts";
 import { findFact } from "../../store/sync-state.ts";
+import { isRecognisedBy } from "../context/database-check.ts";
 import type { EngineContext } from "../context/engine-context.ts";
 import { idleDelayMs, proveServer } from "../context/recognition.ts";
 import type { Priority } from "../server/request-budget.ts";
@@ -35,8 +36,6 @@ const SOON_MS = 700;
 const MAX_WAIT_MS = 60_000;
 /** Time until a list is tried again after a failure, so that it does not block the other lists. */
 const RETRY_MS = 30_000;
-/** How often a list is read from the start again because it changed between its pages. */
-const MAX_READINGS = 3;
 
 /** Kinds whose lists an event of this name makes stale. Submitting and finishing a run changes no worker. */
 export function kindsChangedBy(eventName: string): readonly SnapshotKind[] {
@@ -192,8 +191,11 @@ export class Snapshots {
       return rows.length;
     }
     if (kind !== "worker") {
-      const { rows, isWhole } = await this.list((body) => this.ask(priority, signal, kind, body));
-      await proveServer(this.ctx, priority, signal);
+      const { rows, isWhole } = await readUnchangedList(
+        (body) => this.ask(priority, signal, kind, { ...body }),
+        this.ctx.tuning.rowPage,
+      );
+      await proveServer(this.ctx, priority, signal, this.provenForMs(kind, rows));
       this.ctx.ingest.snapshot(kind, rows, readUs(), isWhole);
       return rows.length;
     }
@@ -225,21 +227,9 @@ export class Snapshots {
     );
   }
 
-  /**
-   * A list that changed between its pages is read again, up to three times; `isWhole` is false when it changed each time.
-   */
-  private async list<T extends { readonly id: string }>(
-    ask: (body: FilterBody) => Promise<readonly T[]>,
-  ): Promise<{ rows: T[]; isWhole: boolean }> {
-    let rows: T[] = [];
-    for (let reading = 1; reading <= MAX_READINGS; reading += 1) {
-      rows = [];
-      for await (const page of overlappingPages(ask, this.ctx.tuning.rowPage)) {
-        if (!page.isContinuous) break;
-        append(rows, page.rows);
-        if (page.isLast) return { rows, isWhole: true };
-      }
-    }
-    return { rows, isWhole: false };
+  /** Where no event is recorded, the server is recognised by flows and deployments: the first ones must not be those of another server. */
+  private provenForMs(kind: SnapshotKind, rows: readonly unknown[]): number | undefined {
+    const isFirst = rows.length > 0 && isRecognisedBy(kind) && findObjects(this.ctx.db, kind).length === 0;
+    return isFirst ? 0 : undefined;
   }
 }
