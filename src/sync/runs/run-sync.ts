@@ -8,6 +8,7 @@ import type { EngineContext } from "../context/engine-context.ts";
 import type { Loop } from "../context/loop.ts";
 import { idleDelayMs } from "../context/recognition.ts";
 import { Signal, UNTIL_NOTIFIED_MS } from "../context/signal.ts";
+import type { ClockMark } from "../server/server-clock.ts";
 import { AbsentRuns } from "./absent-runs.ts";
 import { EndedRuns, LATE_ROWS_RETRY_MS } from "./ended-runs.ts";
 import { fillFlowRuns } from "./flow-run-fill.ts";
@@ -173,10 +174,11 @@ export class RunSync {
     const readBeforeUs = addUs(floorUs(this.ctx.clock.nowUs()), -10_000_000);
     const goalUs = this.goalUs();
     const { absentRuns } = this;
+    const mark = this.ctx.serverClock.mark();
     await fillFlowRuns(this.ctx, { goalUs, absentRuns, priority: "reconcile", signal, ...(onPage ? { onPage } : {}) });
     await this.readTaskRuns(goalUs, signal, onPage);
     await this.reconciler.readScheduledRuns("reconcile", signal);
-    await this.readUnfinishedRuns(signal);
+    await this.readUnfinishedRuns(mark, signal);
     await this.reconciler.readUnfinishedRuns(readBeforeUs, "reconcile", signal);
     const nowMs = this.ctx.clock.steadyMs();
     if (nowMs - this.endedPageMs < ENDED_PAGE_MS) return;
@@ -184,10 +186,10 @@ export class RunSync {
     await this.reconciler.readEndedRuns(addUs(readBeforeUs, -UNREAD_US), "verify", signal);
   }
 
-  private async readUnfinishedRuns(signal: AbortSignal): Promise<void> {
+  private async readUnfinishedRuns(coveredAt: ClockMark, signal: AbortSignal): Promise<void> {
     const nowMs = this.ctx.clock.steadyMs();
     if (nowMs < this.unfinishedDueMs) return;
-    const pages = await readAllUnfinishedRuns(this.ctx, "reconcile", signal);
+    const pages = await readAllUnfinishedRuns(this.ctx, coveredAt, "reconcile", signal);
     this.unfinishedDueMs = addMs(nowMs, pages * UNFINISHED_PAGE_MS);
   }
 

@@ -13,6 +13,7 @@ import { coveredRanges } from "../../store/coverage.ts";
 import type { EngineContext } from "../context/engine-context.ts";
 import { proveServer } from "../context/recognition.ts";
 import type { Priority } from "../server/request-budget.ts";
+import type { ClockMark } from "../server/server-clock.ts";
 import { byExpectedStart } from "./expected-start.ts";
 
 /** A run may be in progress before it is expected. Further in the future Prefect schedules none by default. */
@@ -22,10 +23,12 @@ const IN_PROGRESS = UNFINISHED_TYPES.filter((type) => type !== "SCHEDULED");
 
 /**
  * Reads the runs in progress, and those that were due before the covered range and have not started. Later ones are in that range.
- * Ends with the fact that all are recorded as of the start of the reading. Returns how many pages it has read.
+ * Ends with the fact that all are recorded as of `coveredAt`, the moment before the newest part of that range was read: what was due
+ * later is in no part. Returns how many pages it has read.
  */
 export async function readAllUnfinishedRuns(
   ctx: EngineContext,
+  coveredAt: ClockMark,
   priority: Priority,
   signal: AbortSignal,
 ): Promise<number> {
@@ -44,7 +47,7 @@ export async function readAllUnfinishedRuns(
       pages += 1;
     }
   }
-  ctx.ingest.allUnfinishedRuns(mark.atUs);
+  ctx.ingest.allUnfinishedRuns(coveredAt.atUs);
   return pages;
 }
 

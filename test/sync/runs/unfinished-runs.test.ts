@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { coveredRanges } from "../../../src/store/coverage.ts";
 import { findFlowRunRow } from "../../../src/store/runs/flow-runs.ts";
 import { findFact } from "../../../src/store/sync-state.ts";
+import { RunSync } from "../../../src/sync/runs/run-sync.ts";
 import { readAllUnfinishedRuns } from "../../../src/sync/runs/unfinished-runs.ts";
 import { syncOnce } from "../../../src/sync/sync-once.ts";
 import { T0_US } from "../../support/builders.ts";
@@ -33,10 +34,31 @@ describe("reading all unfinished flow runs", () => {
       harness.clock.us += SECOND;
       expect(findFact(harness.ctx.db, "read:unfinished")).toBeNull();
     };
-    const pages = await readAllUnfinishedRuns(harness.ctx, "reconcile", neverAborted);
+    const pages = await readAllUnfinishedRuns(harness.ctx, harness.ctx.serverClock.mark(), "reconcile", neverAborted);
     expect(runs.filter(({ id }) => findFlowRunRow(harness.ctx.db, id) === null)).toEqual([]);
     expect(pages).toBe(5);
     expect(findFact(harness.ctx.db, "read:unfinished")).toEqual({ readUs: beganUs });
+  });
+
+  test("states no later moment than that at which the newest runs were read: one that was scheduled since is in no part", async () => {
+    const harness = aHarness();
+    harness.prefect.flowRuns = [runAt(-60, { state_type: "RUNNING" })];
+    const sync = new RunSync(harness.ctx, { goalUs: () => T0_US - DAY_S * SECOND, isClientActive: () => true });
+    const late = runAt(1, { state_type: "SCHEDULED" });
+    let madeUs = 0;
+    harness.prefect.before = (asked) => {
+      harness.clock.us += SECOND;
+      if (!asked.startsWith("task_runs") || madeUs > 0) return;
+      madeUs = harness.clock.us;
+      harness.prefect.flowRuns = [...harness.prefect.flowRuns, late];
+    };
+    const ask = harness.prefect.filterFlowRuns;
+    // A page of scheduled runs that is full of others.
+    harness.prefect.filterFlowRuns = async (body) =>
+      body.sort === "NEXT_SCHEDULED_START_TIME_ASC" ? [] : ask.call(harness.prefect, body);
+    await sync.syncRound(neverAborted);
+    expect(findFlowRunRow(harness.ctx.db, late.id)).toBeNull();
+    expect(findFact(harness.ctx.db, "read:unfinished")?.readUs).toBeLessThan(madeUs);
   });
 
   test("states nothing when a page could not be read", async () => {
@@ -47,13 +69,15 @@ describe("reading all unfinished flow runs", () => {
       answers += 1;
       if (answers === 2) throw new Error("connection reset");
     };
-    await expect(readAllUnfinishedRuns(harness.ctx, "reconcile", neverAborted)).rejects.toThrow();
+    await expect(
+      readAllUnfinishedRuns(harness.ctx, harness.ctx.serverClock.mark(), "reconcile", neverAborted),
+    ).rejects.toThrow();
     expect(findFact(harness.ctx.db, "read:unfinished")).toBeNull();
   });
 
   test("is withdrawn with the claims over runs", async () => {
     const harness = aHarness();
-    await readAllUnfinishedRuns(harness.ctx, "reconcile", neverAborted);
+    await readAllUnfinishedRuns(harness.ctx, harness.ctx.serverClock.mark(), "reconcile", neverAborted);
     expect(findFact(harness.ctx.db, "read:unfinished")).not.toBeNull();
     harness.ctx.ingest.withdrawClaims(harness.clock.us);
     expect(findFact(harness.ctx.db, "read:unfinished")).toBeNull();
