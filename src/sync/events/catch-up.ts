@@ -1,4 +1,5 @@
 import { addUs, ceilUs, earliestUs, floorUs, latestUs, MINUTE_US, SECOND_US, type ServerUs } from "../../lib/time.ts";
+import { mergeRanges } from "../../model/freshness.ts";
 import { coverageEnd, coveredRanges } from "../../store/coverage.ts";
 import { countConfirmedEvents } from "../../store/events/confirmed-events.ts";
 import { checkDatabase } from "../context/database-check.ts";
@@ -35,6 +36,7 @@ export async function catchUp(ctx: EngineContext, signal: AbortSignal): Promise<
   const nowUs = floorUs(ctx.serverClock.estimateUs());
   const overlapUs = ctx.settings.overlapMs * 1000;
   const coveredUs = coverageEnd(ctx.db, "event", "");
+  const coveredFromUs = newestStart(ctx);
   const endUs = earliestUs(coveredUs ?? nowUs, nowUs);
   const oldestUs = ceilUs(latestUs(horizonUs(ctx), retentionFloorUs(ctx.db)));
   // After a long absence only the newest part is read, and a gap remains for backfill. Events that the server stored
@@ -62,7 +64,12 @@ export async function catchUp(ctx: EngineContext, signal: AbortSignal): Promise<
   });
   if (recognised.by !== "nothing") await serverRecognised(ctx, walk.mark, signal);
   const throughUs = walk.claimedToUs;
-  return { gained: gained + walk.gained, throughUs, leavesGap: coveredUs === null || after.fromUs > coveredUs };
+  return { gained: gained + walk.gained, throughUs, leavesGap: coveredUs === null || newestStart(ctx) > coveredFromUs };
+}
+
+/** Start of the newest range without a gap. It becomes later where a gap is left, also when claims were cut during the walk. */
+function newestStart(ctx: EngineContext): ServerUs {
+  return mergeRanges(coveredRanges(ctx.db, "event", "")).at(-1)?.fromUs ?? Number.NEGATIVE_INFINITY;
 }
 
 function startOf(recognised: Recognition, overlapUs: ServerUs, oldestUs: ServerUs): ServerUs {

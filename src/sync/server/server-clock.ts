@@ -62,6 +62,8 @@ export class ServerClock {
   private readonly clock: Clock;
   private readonly hooks: ServerClockHooks;
   private last: (OffsetBounds & { readonly observedMs: SteadyMs }) | null = null;
+  /** The earliest time that an answer has shown since `last`, as a lower bound: the server clock may have been set back to it. */
+  private disputedLowMs: number | null = null;
   /** Earlier measurements, and until when each was valid. Ascending in both. */
   private earlier: { readonly untilMs: SteadyMs; readonly middleMs: number }[] = [];
 
@@ -77,16 +79,21 @@ export class ServerClock {
     if (offset === null) return;
     if (offset.disputed !== null) {
       this.addEarlier(offset.observedMs, middleMs(offset.disputed));
+      this.disputedLowMs = Math.min(offset.disputed.lowMs, this.disputedLowMs ?? Number.POSITIVE_INFINITY);
       this.hooks.onDispute();
       return;
     }
+    const { disputedLowMs } = this;
+    this.disputedLowMs = null;
     this.last = offset;
     const byMs = last === null ? null : middleMs(offset) - middleMs(last);
     if (last !== null && byMs !== null && (Math.abs(byMs) < SET_MS || agree(last, offset))) return;
     if (last !== null) this.addEarlier(offset.observedMs, middleMs(last));
     const isBack = last !== null && byMs !== null && byMs < 0;
     const untilMs = isBack ? last.observedMs + offset.lowMs : this.clock.steadyMs() + offset.highMs;
-    this.hooks.onChange({ byMs, untilUs: Math.floor(untilMs * 1000) });
+    // It may have been set back and then forward, or the machine was suspended before another answer confirmed that it was set back.
+    const backMs = last === null || disputedLowMs === null ? Number.POSITIVE_INFINITY : last.observedMs + disputedLowMs;
+    this.hooks.onChange({ byMs, untilUs: Math.floor(Math.min(untilMs, backMs) * 1000) });
   }
 
   private addEarlier(untilMs: SteadyMs, middleMs: number): void {

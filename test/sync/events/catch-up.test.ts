@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../../../src/errors.ts";
-import { DAY_US, HOUR_US } from "../../../src/lib/time.ts";
+import { DAY_US, HOUR_US, MINUTE_US } from "../../../src/lib/time.ts";
 import { gapsIn } from "../../../src/model/freshness.ts";
 import { coveredRanges } from "../../../src/store/coverage.ts";
 import { countEventsBetween, findEventById } from "../../../src/store/events/events.ts";
@@ -85,6 +85,21 @@ describe("a catch-up", () => {
       [-151, -1, "catch-up"],
       [6_600, 7_199, "catch-up"],
     ]);
+  });
+
+  test("leaves a gap to backfill where claims were cut during the walk, because the server clock had been set back", async () => {
+    const { ctx, prefect, clock } = aHarness();
+    prefect.events = [anEventAt(-10)];
+    await catchUp(ctx, neverAborted);
+    clock.us += 30 * SECOND;
+    expect((await catchUp(ctx, neverAborted)).leavesGap).toBe(false);
+    clock.us += 30 * SECOND;
+    prefect.before = (asked) => {
+      if (asked.startsWith("events")) ctx.ingest.repairs.serverClockChanged(T0_US - 20 * MINUTE_US);
+      prefect.before = () => {};
+    };
+    ctx.ingest.claims([{ fromUs: T0_US - HOUR_US, toUs: T0_US, source: "backfill", verifiedUs: clock.us }]);
+    expect((await catchUp(ctx, neverAborted)).leavesGap).toBe(true);
   });
 
   test("takes back what was claimed of a record without any event where the server had one all the time", async () => {

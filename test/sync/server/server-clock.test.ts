@@ -104,6 +104,21 @@ describe("the server clock", () => {
     near(change?.untilUs ?? 0, lastUs);
   });
 
+  test("that may have been set back before the machine was suspended doubts what was claimed since that time", () => {
+    const { changes, trueUs, set, answer } = aServer();
+    for (let i = 0; i < 5; i += 1) answer(1_000);
+    const backUs = trueUs() - (HOUR_MS / 3) * 1000;
+    set(-HOUR_MS / 3);
+    answer(500);
+    // The steady clock does not count the suspend.
+    set(7 * HOUR_MS);
+    answer(500);
+    expect(changes).toHaveLength(2);
+    expect(changes[1]?.byMs).toBeGreaterThan(6 * HOUR_MS);
+    expect(changes[1]?.untilUs).toBeLessThanOrEqual(backUs);
+    near(changes[1]?.untilUs ?? 0, backUs);
+  });
+
   test.each([-MINUTE_MS, -HOUR_MS])(
     "that may have been set back by %p ms is the earlier one for claims, ages and readers, and the later one for what is asked",
     (ms) => {
