@@ -27,9 +27,9 @@ export function withdrawReadings(db: RecordDb, provenUs: MomentOnBothClocks): vo
       db.prepare<unknown, [number, number]>(
         `DELETE FROM ${table} WHERE read_us > ? OR (read_us IS NULL AND coalesce(state_us, 0) > ?)`,
       ).run(localUs, serverUs);
-      // A deletion has the later of both clocks.
+      // A deletion has the later of both clocks. With the earlier one, deletions of before would be undone while the server's clock is behind.
       db.prepare<unknown, [number]>(`UPDATE ${table} SET deleted_us = NULL WHERE deleted_us > ?`).run(
-        Math.min(localUs, serverUs),
+        Math.max(localUs, serverUs),
       );
     }
     deleteLogsWithoutRun(db);

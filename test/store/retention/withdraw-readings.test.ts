@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { addUs, formatIsoUs, MINUTE_US, SECOND_US } from "../../../src/lib/time.ts";
+import type { FlowRun } from "../../../src/model/objects.ts";
 import { addCoverage, coveredRanges } from "../../../src/store/coverage.ts";
 import { inTransaction, openRecord } from "../../../src/store/database.ts";
 import { createEventWriter, findEventById } from "../../../src/store/events/events.ts";
@@ -8,7 +9,7 @@ import { findObjects, upsertObjects } from "../../../src/store/objects/objects.t
 import { withdrawReadings } from "../../../src/store/retention/withdraw-readings.ts";
 import { findFlowRunRow, markFlowRunsDeleted, upsertFlowRuns } from "../../../src/store/runs/flow-runs.ts";
 import { findFact } from "../../../src/store/sync-state.ts";
-import { aFlow, aFlowRun, aLog, T0_US } from "../../support/builders.ts";
+import { aFlow, aFlowRun, aLog, aState, at, T0_US } from "../../support/builders.ts";
 import { anEventAt } from "../../sync/engine-harness.ts";
 
 const PROVEN_US = T0_US;
@@ -106,5 +107,21 @@ describe("readings that may be of another server", () => {
     expect(findEventById(db, own.id)?.occurred).toBe(formatIsoUs(T0_US - 120 * SECOND_US));
     expect(coveredRanges(db, "event", "")).toHaveLength(1);
     db.close();
+  });
+
+  test("do not include deletions of before, however far the server clock is behind", () => {
+    const { db } = aRecord();
+    const [before, after] = [0, 1].map(() => aFlowRun({ state: aState({ timestamp: at(-600) }) })) as [
+      FlowRun,
+      FlowRun,
+    ];
+    // A deletion has the later of both clocks.
+    inTransaction(db, () => {
+      upsertFlowRuns(db, [before, after], BEFORE_US);
+      markFlowRunsDeleted(db, [before.id], BEFORE_US);
+      markFlowRunsDeleted(db, [after.id], AFTER_US);
+    });
+    withdrawReadings(db, { localUs: PROVEN_US, serverUs: addUs(PROVEN_US, -180 * MINUTE_US) });
+    expect([before, after].map(({ id }) => findFlowRunRow(db, id)?.deleted_us ?? null)).toEqual([BEFORE_US, null]);
   });
 });
