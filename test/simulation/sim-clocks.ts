@@ -38,6 +38,11 @@ export class SimWallClock {
     return this.settings.length > 1;
   }
 
+  /** Whether it was set to an earlier time than `us` after a moment of true time. */
+  wasSetTo(us: number, afterMs: number): boolean {
+    return this.settings.some(({ fromMs, skewMs }) => fromMs > afterMs && EPOCH_US + (fromMs + skewMs) * 1000 < us);
+  }
+
   /** When the clock was set last. */
   get setMs(): number {
     return this.settings.at(-1)?.fromMs ?? 0;
