@@ -170,7 +170,10 @@ export class Oracle {
     }
   }
 
-  /** The server clock had reached the end of the claim when the reading began. */
+  /**
+   * The server clock had reached the end of the claim when the reading began. A setting that no answer has shown, because the clock was set
+   * again before the next one, cannot be known: by the one before it, the end had been reached.
+   */
   private checkEndOf({ kind, scope, from_us, to_us, verified_us }: ClaimRow): void {
     const { localClock, serverClock } = this.o;
     // Old adjacent claims are merged with the time of the older reading. Recent ones are not, so their end can be checked.
@@ -188,7 +191,8 @@ export class Oracle {
     }
     const isJoined = wasSet && this.readings.has(`${key}|${verified_us}`);
     const reachedUs = wasSet ? Math.min(isJoined ? to_us : (this.ends.get(key) ?? 0), serverClock.nowUs()) : 0;
-    const serverNowUs = serverClock.usAt(localClock.latestMs(verified_us));
+    const beganMs = localClock.latestMs(verified_us);
+    const serverNowUs = Math.max(serverClock.usAt(beganMs), serverClock.shownUsAt(beganMs));
     const marginUs = localClock.wasSet ? REDATED_US : 0;
     if (to_us > Math.max(serverNowUs + marginUs, reachedUs))
       this.o.fail(`a ${kind} claim to ${Math.round((to_us - serverNowUs) / 1000)} ms after the server's clock`);

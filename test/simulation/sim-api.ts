@@ -276,6 +276,7 @@ export class SimApi implements PrefectApi {
         if (problem !== null) return void arrive(() => this.refuse(problem, reject));
         try {
           const value = answer();
+          server.clock.show();
           const date = new Date(
             Math.floor(server.headerUs() / 1_000_000) * 1000 - random.int(0, 1) * 1000,
           ).toUTCString();

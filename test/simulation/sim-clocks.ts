@@ -6,6 +6,8 @@ interface Setting {
   readonly fromMs: number;
   /** The clock minus true time. */
   readonly skewMs: number;
+  /** An answer has shown it. */
+  isShown: boolean;
 }
 
 export class SimWallClock {
@@ -17,11 +19,11 @@ export class SimWallClock {
 
   constructor(time: VirtualTime, skewMs: number) {
     this.time = time;
-    this.settings = [{ fromMs: Number.NEGATIVE_INFINITY, skewMs }];
+    this.settings = [{ fromMs: Number.NEGATIVE_INFINITY, skewMs, isShown: true }];
   }
 
   set(byMs: number): void {
-    this.settings.push({ fromMs: this.time.nowMs, skewMs: this.skewMs + byMs });
+    this.settings.push({ fromMs: this.time.nowMs, skewMs: this.skewMs + byMs, isShown: false });
     this.unsettled += 1;
   }
 
@@ -59,6 +61,18 @@ export class SimWallClock {
   /** What it showed at a moment of true time. */
   usAt(trueMs: number): number {
     const setting = this.settings.findLast((one) => one.fromMs <= trueMs);
+    return EPOCH_US + (trueMs + (setting?.skewMs ?? 0)) * 1000;
+  }
+
+  /** An answer shows the present setting. */
+  show(): void {
+    const setting = this.settings.at(-1);
+    if (setting) setting.isShown = true;
+  }
+
+  /** The same as `usAt` for someone who knows only the settings that an answer has shown. */
+  shownUsAt(trueMs: number): number {
+    const setting = this.settings.findLast((one) => one.fromMs <= trueMs && one.isShown);
     return EPOCH_US + (trueMs + (setting?.skewMs ?? 0)) * 1000;
   }
 
