@@ -264,6 +264,8 @@ export const EXAMPLES: Readonly<Record<string, (kind: SubjectKind) => Facts>> = 
         automationEvent("action.failed", { action_type: "run-deployment", reason: "404" }),
       ],
     }),
+  automation_run_failed: (kind) =>
+    automation(kind, { started: [aNamedRun({ state_type: "FAILED", end_time: at(60) })] }),
   automation_unknown_event: (kind) =>
     automation(kind, {
       nearNames: [{ expected: "orders.batch-loaded", near: [{ name: "orders.batch.loaded", count: 59 }] }],

@@ -140,7 +140,7 @@ export function aLateRun(given: Partial<FlowRun> = {}): NamedRun {
 }
 
 export function someAutomation(given: Partial<AutomationFacts> = {}): AutomationFacts {
-  return { automation: anAutomation(), replay: null, events: [], nearNames: [], ...given };
+  return { automation: anAutomation(), replay: null, events: [], nearNames: [], started: [], ...given };
 }
 
 export function anErrorLine(message: string): ReturnType<typeof aLog> {

@@ -8,6 +8,7 @@ import {
   automationNotFired,
   automationUnknownEvent,
 } from "./automations/automation.ts";
+import { automationRunFailed } from "./automations/automation-run.ts";
 import { crashed } from "./ended/crashed.ts";
 import { durationRegression } from "./ended/duration-regression.ts";
 import { errorsInLog } from "./ended/errors-in-log.ts";
@@ -70,6 +71,7 @@ export const CAUSES: readonly CauseModule[] = [
   durationRegression,
   automationDisabled,
   automationActionFailed,
+  automationRunFailed,
   automationUnknownEvent,
   automationNotFired,
   automationFired,

@@ -21,11 +21,14 @@ import type { Facts, Finding, Lead, Link, RunFacts } from "../findings/types.ts"
 
 /** Links of a chain. What is further away is left to the next question. */
 const MAX_DEPTH = 4;
+const MAX_CHANGES = 3;
 /** Findings that are followed: the others do not fit into the first answer. */
 const MAX_FOLLOWED = 50;
 
 /** What is known of an object: its state, and its latest change that matters. */
 export interface ObjectState {
+  /** Where the lead does not name it. */
+  readonly id?: string;
   readonly name: string;
   readonly state: Sentence | null;
   readonly since: string | null;
@@ -33,6 +36,8 @@ export interface ObjectState {
   readonly change: Sentence | null;
   /** The change by itself explains the finding: a limit was lowered, a pool was paused. */
   readonly isReason: boolean;
+  /** The run that made it act: the chain goes on there. */
+  readonly subject?: Lead;
 }
 
 export interface ChainReader {
@@ -85,7 +90,8 @@ async function followLeads(finding: Finding, walk: Walk): Promise<Followed> {
   const main = parts.find((part) => part.because !== null) ?? NOTHING;
   const links = [...main.links, ...parts.filter((part) => part !== main).flatMap((part) => part.links)];
   const passed = parts.flatMap((part) => part.passed);
-  const changed = parts.find((part) => part.changed !== null)?.changed ?? null;
+  const changes = parts.flatMap((part) => (part.changed === null ? [] : [withoutPeriod(part.changed)]));
+  const changed = changes.length === 0 ? null : joined(changes.slice(0, MAX_CHANGES), "; ");
   return { ...main, links: links.slice(0, MAX_DEPTH + 1), changed, passed };
 }
 
@@ -93,7 +99,7 @@ function followLead(finding: Finding, lead: Lead, walk: Walk): Promise<Followed>
   const key = `${lead.kind}:${lead.id}`;
   if (walk.depth >= MAX_DEPTH || walk.seen.has(key)) return NOTHING;
   walk.seen.add(key);
-  return lead.kind === "flow_run" ? followRun(finding, lead, walk) : followObject(lead, walk);
+  return lead.kind === "flow_run" ? followRun(finding, lead, walk) : followObject(finding, lead, walk);
 }
 
 async function followRun(finding: Finding, lead: Lead, walk: Walk): Promise<Followed> {
@@ -145,20 +151,26 @@ function progressOf({ run, history }: RunFacts, { nowUs }: Facts): Sentence {
     : sentence`${ran}; its runs usually take ${durationText(usual * SECOND_US)}`;
 }
 
-async function followObject(lead: Lead, { reader }: Walk): Promise<Followed> {
-  const found = await reader.readObject(lead);
-  const { kind, id } = lead;
+async function followObject(finding: Finding, lead: Lead, walk: Walk): Promise<Followed> {
+  const found = await walk.reader.readObject(lead);
   if (!found) return NOTHING;
+  const { kind } = lead;
+  const id = found.id ?? lead.id;
   const { name, state, since, change, isReason } = found;
   const isComparison = lead.changedAfterUs !== undefined;
   const why =
     change ??
     (lead.changedAfterUs === undefined ? own("no recorded change") : own("no recorded change since the last good run"));
   const isTold = change !== null || state !== null || lead.changedAfterUs !== undefined;
+  const links = isTold ? [{ kind, id, name, state, since, why }] : [];
+  const because = isReason && !isComparison ? change : null;
+  const further = found.subject
+    ? await followLead(finding, found.subject, { ...walk, depth: walk.depth + 1 })
+    : NOTHING;
   return {
     ...NOTHING,
-    links: isTold ? [{ kind, id, name, state, since, why }] : [],
-    because: isReason && !isComparison ? change : null,
+    links: [...links, ...further.links],
+    because: because !== null && further.because !== null ? sentence`${because}, because ${further.because}` : because,
     changed: isComparison ? change : null,
   };
 }

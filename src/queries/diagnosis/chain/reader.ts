@@ -9,7 +9,13 @@ import {
   parseIsoUs,
   type ServerUs,
 } from "../../../lib/time.ts";
-import { type PrefectEvent, RESOURCE_ID, RESOURCE_NAME, RESOURCE_ROLE } from "../../../model/events/event.ts";
+import {
+  type PrefectEvent,
+  RESOURCE_ID,
+  RESOURCE_NAME,
+  RESOURCE_ROLE,
+  splitResourceId,
+} from "../../../model/events/event.ts";
 import { resourceId } from "../../../model/kinds.ts";
 import type { SnapshotKind } from "../../../model/objects.ts";
 import type { RecordDb } from "../../../store/database.ts";
@@ -26,7 +32,9 @@ import type { ChainReader, ObjectState } from "./follow.ts";
 const LOOK_BACK_US = 14 * DAY_US;
 const MAX_CHANGES = 50;
 /** Fields whose change can be the reason of a problem. */
-const FIELDS: Readonly<Record<Exclude<Lead["kind"], "flow_run" | "worker" | "automation">, readonly string[]>> = {
+const FIELDS: Readonly<
+  Record<Exclude<Lead["kind"], "flow_run" | "worker" | "automation" | "variable">, readonly string[]>
+> = {
   work_pool: ["is_paused", "concurrency_limit", "base_job_template"],
   work_queue: ["is_paused", "concurrency_limit", "priority"],
   concurrency_limit: ["limit", "active", "slot_decay_per_second"],
@@ -54,7 +62,10 @@ export function chainReader(ctx: QueryContext, around: Facts, gathering: Gatheri
     readObject: async (lead) => {
       const db = ctx.record();
       if (!db) return null;
-      return lead.kind === "automation" ? readAutomation(db, lead, around) : readState(db, lead, around);
+      if (lead.kind === "automation") return readAutomation(db, lead, around);
+      if (lead.kind === "worker") return readWorkers(db, lead);
+      if (lead.kind === "variable") return readVariables(db, lead, around);
+      return readState(db, lead, around);
     },
   };
 }
@@ -175,19 +186,86 @@ function readAutomation(db: RecordDb, lead: Lead, { nowUs }: Facts): ObjectState
   const { events } = findEvents(db, { fromUs: 0, toUs: nowUs, order: "desc", limit: 1, filter });
   const [triggered] = events;
   if (!stored && !triggered) return null;
+  const event = triggered ? triggeringEvent(db, triggered) : null;
   const name = stored?.name ?? triggered?.resource[RESOURCE_NAME] ?? lead.name;
   return {
     name,
     state: stored ? own(stored.doc.enabled === false ? "disabled" : "enabled") : null,
     since: triggered?.occurred ?? null,
-    change: sentence`automation ${asName(name)} acted${triggered ? firedBy(db, triggered) : ""}`,
+    change: sentence`automation ${asName(name)} acted${triggered ? firedBy(triggered, event) : ""}`,
     isReason: triggered !== undefined,
+    ...(event ? subjectOf(event) : {}),
   };
 }
 
-function firedBy(db: RecordDb, triggered: PrefectEvent): Sentence {
-  const related = triggered.related.find((one) => one[RESOURCE_ROLE] === "triggering-event");
-  const event = findEventById(db, related?.[RESOURCE_ID]?.split(".").at(-1) ?? "");
+/** A failed run that made it act is followed to its own cause. */
+function subjectOf({ resource }: PrefectEvent): Pick<ObjectState, "subject"> {
+  const { kind, key } = splitResourceId(resource[RESOURCE_ID] ?? "");
+  if (kind !== "prefect.flow-run") return {};
+  return { subject: { kind: "flow_run", id: key, name: resource[RESOURCE_NAME] ?? key } };
+}
+
+function triggeringEvent(db: RecordDb, { related }: PrefectEvent): PrefectEvent | null {
+  const found = related.find((one) => one[RESOURCE_ROLE] === "triggering-event");
+  return findEventById(db, found?.[RESOURCE_ID]?.split(".").at(-1) ?? "");
+}
+
+/** Worker and Prefect version of both runs, as the events of workers name them. Null where they are unknown or the same. */
+function readWorkers(db: RecordDb, { runs }: Lead): ObjectState | null {
+  const [good, bad] = [runs?.good, runs?.bad].map((id) => (id === undefined ? null : workerOf(db, id)));
+  if (!good || !bad || (good.name === bad.name && good.version === bad.version)) return null;
+  const shown = ({ name, version }: RunWorker) =>
+    sentence`${asName(name)}${version === null ? "" : sentence` with Prefect ${asName(version)}`}`;
+  return {
+    id: bad.id,
+    name: bad.name,
+    state: bad.version === null ? null : sentence`Prefect ${asName(bad.version)}`,
+    since: null,
+    change: sentence`worker ${shown(bad)} took it, where ${shown(good)} took the last good run`,
+    isReason: false,
+  };
+}
+
+interface RunWorker {
+  readonly id: string;
+  readonly name: string;
+  readonly version: string | null;
+}
+
+/** https://github.com/PrefectHQ/prefect/blob/main/src/prefect/workers/base.py (`_event_resource`) */
+function workerOf(db: RecordDb, runId: string): RunWorker | null {
+  const filter = {
+    event: { name: ["prefect.worker.submitted-flow-run", "prefect.worker.executed-flow-run"] },
+    related: { id: [resourceId("flow_run", runId)] },
+  };
+  const { events } = findEvents(db, { fromUs: 0, toUs: Number.MAX_SAFE_INTEGER, order: "desc", limit: 1, filter });
+  const [event] = events;
+  if (!event) return null;
+  const { resource } = event;
+  const id = resource[RESOURCE_ID] ?? "";
+  return { id, name: resource[RESOURCE_NAME] ?? id, version: resource["prefect.version"] ?? null };
+}
+
+/** Variables that changed since: their values are not recorded. */
+function readVariables(db: RecordDb, { changedAfterUs }: Lead, { nowUs, run }: Facts): ObjectState | null {
+  const skewUs = statedSkewUs(db);
+  const untilUs = parseIsoUs(run?.run.end_time ?? "") ?? nowUs;
+  const range = { fromUs: onLocalClock(changedAfterUs ?? nowUs, skewUs), toUs: onLocalClock(untilUs, skewUs) };
+  const [newest, ...others] = findObjectChanges(db, { ...range, kind: "variable", limit: MAX_CHANGES });
+  if (!newest) return null;
+  const more = others.length === 0 ? "" : sentence` (and ${others.length} more changes of variables)`;
+  const atUs = onServerClock(newest.atUs, skewUs);
+  return {
+    id: newest.id,
+    name: newest.name,
+    state: null,
+    since: formatIsoSeconds(atUs),
+    change: sentence`variable ${asName(newest.name)} was ${own(newest.change)} by ${formatIsoSeconds(atUs)}${more}`,
+    isReason: false,
+  };
+}
+
+function firedBy(triggered: PrefectEvent, event: PrefectEvent | null): Sentence {
   const at = sentence` at ${asReason(triggered.occurred)}`;
   if (!event) return at;
   const of = event.resource[RESOURCE_NAME] ?? event.resource[RESOURCE_ID] ?? "unknown";

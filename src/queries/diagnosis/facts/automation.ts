@@ -3,7 +3,7 @@
 import { AppError } from "../../../errors.ts";
 import { asName, own, sentence } from "../../../lib/shown-text.ts";
 import { addUs, DAY_US, earliestUs, formatIsoSeconds, latestUs, parseIsoUs, type ServerUs } from "../../../lib/time.ts";
-import type { PrefectEvent } from "../../../model/events/event.ts";
+import { type PrefectEvent, RESOURCE_ID, RESOURCE_ROLE, splitResourceId } from "../../../model/events/event.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import { resourceId } from "../../../model/kinds.ts";
 import {
@@ -18,9 +18,10 @@ import { listObjects } from "../../objects/objects.ts";
 import type { QueryContext } from "../../source/context.ts";
 import { isOver } from "../../source/past-window.ts";
 import { isServerBefore } from "../../source/server-version.ts";
-import type { AutomationFacts } from "../findings/types.ts";
+import type { AutomationFacts, NamedRun } from "../findings/types.ts";
 import { nearNamesOf, readEventCounts } from "./event-names.ts";
 import { attempt, type Gathering } from "./gathering.ts";
+import { RecordedRuns } from "./recorded-run.ts";
 
 const MAX_EVENTS = 2000;
 const MAX_OWN_EVENTS = 100;
@@ -53,7 +54,7 @@ export async function gatherAutomation(
     gathering.notes.push(
       sentence`The automation was created after the window, at ${own(formatIsoSeconds(createdUs))}.`,
     );
-    return { automation: ofUnknownState(automation), replay: null, events: [], nearNames: [] };
+    return { automation: ofUnknownState(automation), replay: null, events: [], nearNames: [], started: [] };
   }
   const range = {
     sinceUs: latestUs(createdUs, earliestUs(window.fromUs, addUs(toUs, -LOOK_BACK_US))),
@@ -86,7 +87,25 @@ export async function gatherAutomation(
       : null;
   const counts = isAsThen && !isPast ? await readEventCounts(ctx, window, gathering) : null;
   const nearNames = counts ? nearNamesOf(automation, counts) : [];
-  return { automation: isAsThen ? automation : ofUnknownState(automation), replay, events, nearNames };
+  const started = startedRuns(ctx, events, nowUs);
+  return { automation: isAsThen ? automation : ofUnknownState(automation), replay, events, nearNames, started };
+}
+
+const MAX_STARTED = 20;
+
+/** An executed run-deployment names the run that it created: https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/events/actions.py */
+function startedRuns(ctx: QueryContext, events: readonly PrefectEvent[], nowUs: ServerUs): NamedRun[] {
+  const db = ctx.record();
+  if (!db) return [];
+  const runs = new RecordedRuns(db, nowUs);
+  return events
+    .filter(({ event }) => event === "prefect.automation.action.executed")
+    .toReversed()
+    .slice(0, MAX_STARTED)
+    .flatMap(({ related }) => {
+      const created = related.find((one) => one[RESOURCE_ROLE] === "flow-run")?.[RESOURCE_ID];
+      return (created ? runs.named(splitResourceId(created).key) : null) ?? [];
+    });
 }
 
 /** Without `enabled`, which may have been another then. */

@@ -76,7 +76,8 @@ export class RecordedRuns {
     return parentId ? this.named(parentId) : null;
   }
 
-  private named(id: string): NamedRun | null {
+  /** Null when the record does not have the run. */
+  named(id: string): NamedRun | null {
     const row = findFlowRunRow(this.db, id);
     return row && row.deleted_us === null ? this.withNames(toFlowRun(row)) : null;
   }

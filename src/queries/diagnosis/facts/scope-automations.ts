@@ -38,6 +38,7 @@ export async function readScopeAutomations(
     replay: null,
     events: events.get(automation.id) ?? [],
     nearNames: counts ? nearNamesOf(automation, counts) : [],
+    started: [],
   }));
 }
 

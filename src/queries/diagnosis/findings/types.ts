@@ -163,6 +163,8 @@ export interface AutomationFacts {
   readonly events: readonly PrefectEvent[];
   /** Names that it expects and that never occurred, with similar ones that did. */
   readonly nearNames: readonly NearNames[];
+  /** Recorded runs that its actions started, newest first. */
+  readonly started: readonly NamedRun[];
 }
 
 export interface NearNames {
@@ -276,6 +278,8 @@ export interface Lead {
   readonly fields?: readonly string[];
   /** Only a change after this moment counts: what has changed since the last good run. */
   readonly changedAfterUs?: ServerUs;
+  /** Of a worker: the run that it ran, and the last good one to compare with. */
+  readonly runs?: { readonly bad: string; readonly good: string };
 }
 
 export type LeadKind =
@@ -285,6 +289,7 @@ export type LeadKind =
   | "work_queue"
   | "concurrency_limit"
   | "automation"
+  | "variable"
   | "worker";
 
 /** One link of the chain from a finding to what can be acted on. */

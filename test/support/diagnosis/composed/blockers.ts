@@ -18,6 +18,8 @@ export interface Composed {
   /** The run that a question about one run is about; null: the cause needs several. */
   readonly run: FlowRun | null;
   readonly automation?: string;
+  /** Beside another trouble, which may come first for the workspace. */
+  readonly isBeside?: boolean;
   readonly oracle: Oracle;
 }
 
@@ -371,14 +373,95 @@ function failure(kind: (typeof FAILURES)[number], isChanged: boolean): Blocker {
   };
 }
 
-function cancelledByAutomation(world: World): Composed {
+/** A worker with a newer Prefect took the run that failed. */
+function workerChanged(world: World): Composed {
+  const composed = failure("exception", false)(world);
+  const good = world.runs.find(({ name }) => name === "usual-orders-1");
+  const took = (run: FlowRun | null | undefined, worker: string, version: string) =>
+    world.event(
+      "prefect.worker.submitted-flow-run",
+      {
+        "prefect.resource.id": `prefect.worker.process.${worker}`,
+        "prefect.resource.name": worker,
+        "prefect.version": version,
+      },
+      {
+        occurred: run?.start_time ?? at(0),
+        related: [{ "prefect.resource.id": `prefect.flow-run.${run?.id}`, "prefect.resource.role": "flow-run" }],
+      },
+    );
+  took(good, "old-worker", "3.8.7");
+  took(composed.run, "new-worker", "3.8.8");
+  const { oracle } = composed;
+  return { ...composed, oracle: { ...oracle, names: [...oracle.names, "new-worker", "old-worker", "3.8.7", "3.8.8"] } };
+}
+
+/** A failed run of another flow made the automation cancel this one. */
+function cancelledAfterFailure(world: World): Composed {
+  const other = world.place("feed", "hourly");
+  const message = "Flow run encountered an exception: LookupError: the feed has no rows today";
+  const failed = world.run(other, {
+    name: "feed-run",
+    state_type: "FAILED",
+    start_time: at(NOW_S - 500),
+    end_time: at(NOW_S - 400),
+    state: aState({ type: "FAILED", message, timestamp: at(NOW_S - 400) }),
+  });
+  const composed = cancelledByAutomation(world, {
+    event: "orders.feed-failed",
+    resource: { "prefect.resource.id": `prefect.flow-run.${failed.id}`, "prefect.resource.name": "feed-run" },
+  });
+  return {
+    ...composed,
+    isBeside: true,
+    oracle: { names: ["blocked-run"], leaf: ["pager", "feed-run", /LookupError/] },
+  };
+}
+
+/** The automation acts, and what it starts fails. */
+function startedRunFailed(world: World): Composed {
+  const place = world.place("orders", "prod");
+  const automation = anAutomation({ id: world.id(), name: "pager", created: at(-9_000) });
+  world.automations.push(automation);
+  const message = "Flow run encountered an exception: LookupError: no such customer in the list";
+  const run = world.run(place, {
+    name: "started-run",
+    state_type: "FAILED",
+    start_time: at(NOW_S - 400),
+    end_time: at(NOW_S - 300),
+    state: aState({ type: "FAILED", message, timestamp: at(NOW_S - 300) }),
+  });
+  const resource = { "prefect.resource.id": `prefect.automation.${automation.id}`, "prefect.resource.name": "pager" };
+  world.event("prefect.automation.triggered", resource, { occurred: at(NOW_S - 420) });
+  world.event("prefect.automation.action.executed", resource, {
+    occurred: at(NOW_S - 410),
+    related: [
+      {
+        "prefect.resource.id": `prefect.flow-run.${run.id}`,
+        "prefect.resource.role": "flow-run",
+        "prefect.resource.name": "started-run",
+      },
+    ],
+  });
+  return {
+    place,
+    run,
+    automation: "pager",
+    oracle: { names: ["started-run"], leaf: ["started-run", /LookupError/], fix: /./ },
+  };
+}
+
+function cancelledByAutomation(
+  world: World,
+  by: { event: string; resource: Record<string, string> } = {
+    event: "orders.cancel-all",
+    resource: { "prefect.resource.id": "orders.1", "prefect.resource.name": "order-desk" },
+  },
+): Composed {
   const place = world.place("orders", "prod");
   const automation = anAutomation({ id: world.id(), name: "pager" });
   world.automations.push(automation);
-  const cause = world.event("orders.cancel-all", {
-    "prefect.resource.id": "orders.1",
-    "prefect.resource.name": "order-desk",
-  });
+  const cause = world.event(by.event, by.resource);
   world.event(
     "prefect.automation.triggered",
     { "prefect.resource.id": `prefect.automation.${automation.id}`, "prefect.resource.name": "pager" },
@@ -554,7 +637,10 @@ export const BLOCKERS: ReadonlyMap<string, Blocker> = new Map<string, Blocker>([
     [`failure, ${kind}`, failure(kind, false)],
     [`failure, ${kind}, deployment changed`, failure(kind, true)],
   ]),
-  ["cancelled, automation", cancelledByAutomation],
+  ["failure, exception, worker changed", workerChanged],
+  ["cancelled, automation", (world) => cancelledByAutomation(world)],
+  ["cancelled, automation after a failure", cancelledAfterFailure],
+  ["automation, its run failed", startedRunFailed],
   ["cancelled, leaked slot", cancelledByLeak],
   ["paused, input", awaitingInput],
   ["retry lost", retryLost],

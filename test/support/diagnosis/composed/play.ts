@@ -55,7 +55,8 @@ export async function play(situation: Situation): Promise<Played> {
   const requests = harness.fake.takeRequests().length;
   const tokens = Math.max(first.tokens.text, first.tokens.structured);
   const isCrowded =
-    situation.scope === "workspace" && situation.noise !== "nothing" && situation.noise !== "same names";
+    situation.scope === "workspace" &&
+    (composed.isBeside === true || (situation.noise !== "nothing" && situation.noise !== "same names"));
   const causes = isCrowded ? await allCauses(harness, asked) : first.structured.causes.slice(0, 1);
   const faults = [
     ...(first.structured.verdict === "problem" ? [] : [`verdict ${first.structured.verdict}`]),

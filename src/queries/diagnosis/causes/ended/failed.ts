@@ -50,12 +50,18 @@ export function differences(run: RunFacts): Record<string, { from: unknown; to: 
   return changes;
 }
 
-/** To the changes of the deployment since its last completed run. */
+/** To the changes since the last completed run: of the deployment, of the worker with its version of Prefect, of variables. */
 export function changeLeads(run: RunFacts | null): Lead[] {
-  const lastUs = parseIsoUs(run?.history.find((one) => one.state_type === "COMPLETED")?.end_time ?? "");
+  const good = run?.history.find((one) => one.state_type === "COMPLETED");
+  const changedAfterUs = parseIsoUs(good?.end_time ?? "");
   const id = run?.run.deployment_id;
-  if (!run || !id || lastUs === undefined) return [];
-  return [{ kind: "deployment", id, name: deploymentOfRun(run) ?? id, changedAfterUs: lastUs }];
+  if (!run || !good || !id || changedAfterUs === undefined) return [];
+  const bad = run.run.id;
+  return [
+    { kind: "deployment", id, name: deploymentOfRun(run) ?? id, changedAfterUs },
+    { kind: "worker", id: bad, name: run.run.name, changedAfterUs, runs: { bad, good: good.id } },
+    { kind: "variable", id: bad, name: run.run.name, changedAfterUs },
+  ];
 }
 
 export function changeText(changes: Record<string, { from: unknown; to: unknown }>): Sentence | "" {
