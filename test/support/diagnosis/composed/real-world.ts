@@ -34,6 +34,7 @@ export class RealWorlds {
   /** The moment that is the worlds' now: a whole second, because answers show whole seconds. */
   private readonly nowUs = Math.floor(Date.now() / 1000) * SECOND_US;
   private readonly late: HasId[] = [];
+  private readonly workers: (readonly [string, string])[] = [];
   private readonly statements: (readonly [string, ...(string | number)[]])[] = [];
   private readonly moves = new Map<string, Move>();
 
@@ -68,6 +69,10 @@ export class RealWorlds {
     this.late.push(run);
   }
 
+  willBeat(pool: string, name: string): void {
+    this.workers.push([pool, name]);
+  }
+
   /** Changed in the database once everything is written. */
   afterwards(statement: string, ...values: (string | number)[]): void {
     this.statements.push([statement, ...values]);
@@ -97,6 +102,8 @@ export class RealWorlds {
       this.moveAll(db);
     }).immediate();
     db.close();
+    // Last, because their heartbeats are many writes.
+    for (const [pool, name] of this.workers) await this.driver.worker(pool, name);
   }
 
   private moveAll(db: Database): void {
@@ -201,7 +208,7 @@ export class RealWorld {
       const name = this.nameOf(worker.name);
       const isAlive =
         this.all.usOf(worker.last_heartbeat_time ?? "") > this.all.usOf(this.nowOfWorld()) - ALIVE_S * SECOND_US;
-      if (isAlive) await driver.worker(pool, name);
+      if (isAlive) this.all.willBeat(pool, name);
       else {
         await driver.post(`/work_pools/${pool}/workers/heartbeat`, { name, heartbeat_interval_seconds: 30 });
         const beat = this.all.timeOf(worker.last_heartbeat_time ?? "");
@@ -410,14 +417,29 @@ export class RealWorld {
       tags: (task.tags ?? []).map((tag) => this.nameOf(tag)),
     });
     this.keep(task.id, made);
+    // As the client does: it takes the slots of tags itself, and tells the server the states of task runs.
     const set = async (type: string, message?: string) => {
-      await driver.post(`/task_runs/${made.id}/set_state`, { state: { type, ...(message ? { message } : {}) } });
+      const state = { type, ...(message ? { message } : {}) };
+      await driver.post(`/task_runs/${made.id}/set_state`, { state, force: true });
     };
+    if (task.state_type === "RUNNING") await this.takeTagSlots(task, made.id);
     await set("PENDING");
     if (task.state_type !== "PENDING") await set("RUNNING");
     if (isTerminal(task.state_type ?? null)) await set(task.state_type ?? "", task.state?.message ?? undefined);
     const start = task.start_time ?? task.state?.timestamp ?? "";
     await this.all.moveStates("task_run", made.id, [start, start, task.state?.timestamp ?? start]);
+  }
+
+  private async takeTagSlots(task: TaskRun, id: string): Promise<void> {
+    const tags = (task.tags ?? []).filter((tag) => this.world.limits.some(({ name }) => name === `tag:${tag}`));
+    if (tags.length === 0) return;
+    await this.all.driver.post("/v2/concurrency_limits/increment-with-lease", {
+      names: tags.map((tag) => `tag:${this.nameOf(tag)}`),
+      slots: 1,
+      mode: "concurrency",
+      lease_duration: 3_600,
+      holder: { type: "task_run", id },
+    });
   }
 }
 
