@@ -17,6 +17,7 @@ import type { ChangeNotice } from "../sync/context/changes.ts";
 import type { ToolDefinition } from "../tools/definition/define-tool.ts";
 import { inputSchema } from "../tools/definition/listing.ts";
 import { offeredTools } from "../tools/index.ts";
+import { AccountBudgets } from "./account-budgets.ts";
 import { createInstance, type Instance } from "./instance.ts";
 import { fatalProblem, type SettingsSource } from "./settings-source.ts";
 import { toolProblems } from "./tool-settings.ts";
@@ -38,6 +39,8 @@ export interface AppOptions {
   readonly lease?: HeldLease;
   /** In a fleet: why no record is read or written. */
   readonly liveOnly?: Sentence;
+  /** Shared by the applications of one process: Prefect counts the requests of all workspaces of an account together. */
+  readonly accounts?: AccountBudgets;
   /** Longest wait for the Worker to finish when the application ends. */
   readonly stopWithinMs?: number;
 }
@@ -74,11 +77,13 @@ class Application implements App {
   private readonly warned = new Set<string>();
   private isFollowing = false;
   private readonly confirmations: Confirmations;
+  private readonly accounts: AccountBudgets;
 
   constructor(options: AppOptions) {
     this.options = options;
     this.version = options.version;
     this.confirmations = options.confirmations ?? createConfirmations(options.clock);
+    this.accounts = options.accounts ?? new AccountBudgets(options.clock);
     const known = createRedactor({ credentials: [] });
     this.logger = redactLogger(options.logger, {
       text: (text) => (this.redact ?? known).text(text),
@@ -173,6 +178,7 @@ class Application implements App {
     this.instance = createInstance({
       settings: resolved.settings,
       confirmations: this.confirmations,
+      account: this.accounts.of(resolved.settings),
       entry,
       version,
       clock,

@@ -13,6 +13,7 @@ import { redactLogger } from "../model/secrets/redact-logger.ts";
 import { readPermissions } from "../model/verbs.ts";
 import { createPrefectClient, type PrefectClient } from "../prefect/client.ts";
 import { redactedApi } from "../prefect/redacted-api.ts";
+import type { AccountBudget } from "../prefect/transport/account-budget.ts";
 import type { AnswerBudget } from "../prefect/transport/answer-budget.ts";
 import type { PrefectWriter } from "../prefect/write-api.ts";
 import type { ChangeAccess, QueryContext } from "../queries/source/context.ts";
@@ -37,6 +38,8 @@ export interface InstanceOptions {
   readonly settings: Settings;
   /** Of the process: a confirmation outlives the instance that gave it. */
   readonly confirmations: Confirmations;
+  /** Of the account of the workspace; null without an API URL. */
+  readonly account: AccountBudget | null;
   readonly entry: string;
   readonly version: string;
   readonly clock: Clock;
@@ -54,7 +57,8 @@ export interface InstanceOptions {
 
 /** Disk and network are first used by a query. Throws AppError `invalid_config` without an API URL. */
 export function createInstance(options: InstanceOptions): Instance {
-  const { settings, version, clock, answerBudget, liveOnly } = options;
+  const { settings, version, clock, answerBudget, liveOnly, account: budget } = options;
+  const account = budget === null ? undefined : { budget, isTakenBefore: false };
   const redact = createRedactor({ credentials: credentialsOf(settings) });
   const logger = redactLogger(options.logger, redact);
   const connection = toConnection(settings, version);
@@ -62,7 +66,7 @@ export function createInstance(options: InstanceOptions): Instance {
   const reader = isLiveOnly
     ? NO_RECORD
     : createRecordReader(firstRecordFileOf(settings, connection.url), clock, logger);
-  const worker = isLiveOnly ? NO_WORKER : createSyncWorker({ ...options, logger });
+  const worker = isLiveOnly ? NO_WORKER : createSyncWorker({ ...options, logger, account: budget ?? undefined });
   const changes = changesOf(options, redact, () => openClient().writer);
   let client: PrefectClient | null = null;
   let isClosed = false;
@@ -74,7 +78,7 @@ export function createInstance(options: InstanceOptions): Instance {
     if (isClosed)
       throw new AppError("unavailable", "This connection to Prefect was just closed.", { hint: "Try again." });
     client ??= redactedApi(
-      createPrefectClient(connection, { clock, logger, answers: answerBudget, serverVersion }),
+      createPrefectClient(connection, { clock, logger, answers: answerBudget, serverVersion, account }),
       redact,
     );
     return client;

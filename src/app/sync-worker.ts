@@ -5,6 +5,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
 import { NEVER_MS } from "../lib/time.ts";
 import type { LiveBatch } from "../model/events/live-batch.ts";
+import type { AccountBudget } from "../prefect/transport/account-budget.ts";
 import type { ChangeNotice } from "../sync/context/changes.ts";
 import { decode, encode, type FromWorker, type ToWorker } from "./worker-messages.ts";
 
@@ -31,6 +32,8 @@ export interface SyncWorkerOptions {
   readonly label?: string;
   /** In a fleet: the lease of the tenant. The Worker writes only while it is held. */
   readonly lease?: HeldLease;
+  /** The requests to the account, of all its workspaces. */
+  readonly account?: AccountBudget | undefined;
 }
 
 /** After running for this time the wait before the next restart is short again. */
@@ -144,10 +147,12 @@ class RestartingWorker implements SyncWorker {
   }
 
   private onReady(worker: Worker): void {
-    const { settings, version, label = null, lease } = this.options;
+    const { settings, version, label = null, lease, account, clock } = this.options;
     const fence = lease?.fence ?? null;
     this.isReady = true;
-    worker.postMessage(encode({ type: "open", settings, version, label, fence, follow: this.isFollowing }));
+    if (account) worker.postMessage(account.memory);
+    const steadyMs = clock.steadyMs();
+    worker.postMessage(encode({ type: "open", settings, version, label, fence, follow: this.isFollowing, steadyMs }));
     for (const text of this.waiting.splice(0)) worker.postMessage(text);
   }
 

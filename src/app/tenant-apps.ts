@@ -8,6 +8,7 @@ import type { TenantTarget } from "../mcp/http/tenants/tenant-headers.ts";
 import { createAnswerBudget } from "../prefect/transport/answer-budget.ts";
 import { MAX_CALLER_BYTES_IN_FLIGHT } from "../prefect/transport/exchange.ts";
 import { tenantFolder, trimTenantFolders } from "../store/file/tenant-folders.ts";
+import { AccountBudgets } from "./account-budgets.ts";
 import { type App, type AppOptions, openApp } from "./app.ts";
 import { fixedSettings } from "./settings-source.ts";
 
@@ -31,6 +32,7 @@ export function createTenantApps(options: TenantAppsOptions): TenantApps {
   const inUse = new Map<string, number>();
   const answerBudget = createAnswerBudget(MAX_CALLER_BYTES_IN_FLIGHT);
   const confirmations = options.confirmations ?? createConfirmations(options.clock);
+  const accounts = options.accounts ?? new AccountBudgets(options.clock);
   return {
     open(target, label, access = {}) {
       const resolved = settingsFor(options.base(), target);
@@ -45,6 +47,7 @@ export function createTenantApps(options: TenantAppsOptions): TenantApps {
         label,
         answerBudget,
         confirmations,
+        accounts,
       });
       const dispose = app[Symbol.asyncDispose].bind(app);
       app[Symbol.asyncDispose] = async () => {

@@ -1,6 +1,7 @@
 /** Messages between the main thread and the Worker, as JSON text: cheaper than structured clones of many rows. */
 import type { Settings } from "../config/settings.ts";
 import { parseJson } from "../lib/exact-json.ts";
+import type { SteadyMs } from "../lib/time.ts";
 import type { LiveBatch } from "../model/events/live-batch.ts";
 import type { ChangeNotice } from "../sync/context/changes.ts";
 
@@ -15,6 +16,8 @@ export type ToWorker =
       readonly label: string | null;
       /** In a fleet: the fencing number of the tenant. The Worker writes while it knows by `lease` that it is held. */
       readonly fence: number | null;
+      /** The steady clock of the main thread when it was sent. The memory of the account's budget comes before it, as it is. */
+      readonly steadyMs: SteadyMs;
     }
   /** Answers `lease`: for how long the lease was certainly held, after the moment that the Worker has named. */
   | { readonly type: "lease"; readonly askedMs: number; readonly leftMs: number }

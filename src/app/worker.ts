@@ -10,6 +10,7 @@ import { addMs, NEVER_MS, type SteadyMs } from "../lib/time.ts";
 import { createRedactor } from "../model/secrets/redact.ts";
 import { redactLogger } from "../model/secrets/redact-logger.ts";
 import type { WriterLease } from "../store/fence.ts";
+import { AccountBudget } from "../prefect/transport/account-budget.ts";
 import type { ChangeNotice } from "../sync/context/changes.ts";
 import type { SyncSession } from "../sync/session.ts";
 import { openSyncSession } from "./sync-session.ts";
@@ -27,6 +28,10 @@ const ASK_LEASE_MS = 500;
 export function runWorker(): void {
   const host = new SessionHost((message) => self.postMessage(encode(message)));
   self.onmessage = async (event: MessageEvent) => {
+    if (event.data instanceof SharedArrayBuffer) {
+      host.accountMemory = event.data;
+      return;
+    }
     const message = decode<ToWorker>(event.data);
     await host.receive(message);
     if (message.type === "save-live") self.postMessage(encode({ type: "saved", chars: String(event.data).length }));
@@ -35,6 +40,8 @@ export function runWorker(): void {
 }
 
 class SessionHost {
+  /** Comes before the message `open`. */
+  accountMemory: SharedArrayBuffer | null = null;
   private readonly send: (message: FromWorker) => void;
   private readonly stopping = new AbortController();
   private readonly backoff = new Backoff({ firstMs: 500, maxMs: 10_000 });
@@ -61,8 +68,12 @@ class SessionHost {
   }
 
   /** Retries after each error until `stop`: a record that cannot be opened now (disk full, no permission) may be later. */
-  private async run({ settings, version, label, fence }: Opening): Promise<void> {
+  private async run({ settings, version, label, fence, steadyMs }: Opening): Promise<void> {
     const { signal } = this.stopping;
+    const clock = systemClock;
+    const memory = this.accountMemory;
+    // Behind by the time of the message: a pause is never shorter here than it has to be.
+    const account = memory === null ? null : new AccountBudget(clock, memory, steadyMs - clock.steadyMs());
     const lease = fence === null ? undefined : await this.firstLease(fence);
     const redact = createRedactor({ credentials: credentialsOf(settings) });
     const plain = redactLogger(createLogger(settings.logLevel, writeStderr), redact);
@@ -74,10 +85,11 @@ class SessionHost {
         this.session = openSyncSession({
           settings,
           version,
-          clock: systemClock,
+          clock,
           logger,
           onChange,
           ...(lease ? { lease } : {}),
+          ...(account ? { account } : {}),
         });
         lastError = "";
         await this.follow(this.session);

@@ -1,5 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { createConfirmations } from "../acting/confirmations.ts";
+import { AccountBudgets } from "../app/account-budgets.ts";
 import type { SettingsSource } from "../app/settings-source.ts";
 import { createTenantApps } from "../app/tenant-apps.ts";
 import { VERSION } from "../app/version.ts";
@@ -47,7 +48,8 @@ export async function serveUntilAborted(
     });
   }
   const confirmations = createConfirmations(systemClock);
-  const common = { entry: ctx.entry, version: VERSION, clock: systemClock, logger, confirmations };
+  const accounts = new AccountBudgets(systemClock);
+  const common = { entry: ctx.entry, version: VERSION, clock: systemClock, logger, confirmations, accounts };
   const apps = createTenantApps({ ...common, base });
   const { fleet: fleetSettings } = base().settings;
   const joined =

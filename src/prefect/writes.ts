@@ -7,7 +7,7 @@ import type { Http } from "./transport/http.ts";
 import type { PrefectWriter, WriteOutcome } from "./write-api.ts";
 
 /** Failures before anything of the request could reach Prefect. All others leave open whether it was carried out. */
-const BEFORE_SENDING: ReadonlySet<FailureKind> = new Set(["refused", "dns", "tls", "header", "ca_file"]);
+const BEFORE_SENDING: ReadonlySet<FailureKind> = new Set(["refused", "dns", "tls", "header", "ca_file", "paused"]);
 
 /** Writing requests over HTTP. Each is sent at most once: a second one could change a second thing. */
 export function createWriter(http: Http): PrefectWriter {

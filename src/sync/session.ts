@@ -11,6 +11,7 @@ import type { LiveBatch } from "../model/events/live-batch.ts";
 import type { Redact } from "../model/secrets/redact.ts";
 import type { SyncSettings } from "../model/sync-settings.ts";
 import type { PrefectApi } from "../prefect/api.ts";
+import type { AccountBudget } from "../prefect/transport/account-budget.ts";
 import { type RecordDb, rebuildRecord } from "../store/database.ts";
 import { fenceWrites, type WriterLease } from "../store/fence.ts";
 import { type LeaderLock, tryBecomeLeader } from "../store/file/leader-lock.ts";
@@ -52,6 +53,8 @@ export interface SyncSessionOptions {
   readonly acquireLeader?: () => LeaderLock | null;
   readonly random?: () => number;
   readonly tuning?: Partial<Tuning>;
+  /** Default: a budget of this session alone. */
+  readonly account?: AccountBudget;
   /** Called after each commit, for subscriptions and waiting calls. */
   readonly onChange?: (change: ChangeNotice) => void;
 }

@@ -1,5 +1,6 @@
 import { createConfirmations } from "../../acting/confirmations.ts";
 import { withFields } from "../../lib/logger.ts";
+import { AccountBudgets } from "../account-budgets.ts";
 import { type App, type AppOptions, openApp } from "../app.ts";
 import { WorkspaceDirectory } from "./workspace-directory.ts";
 
@@ -11,7 +12,11 @@ export interface WorkspacesOptions extends AppOptions {
 /** The active workspace, and what finds the others. Both have to be disposed of. */
 export function openDirectory(given: WorkspacesOptions): { active: App; directory: WorkspaceDirectory } {
   const { settings, clock, isRestricted = false } = given;
-  const options = { ...given, confirmations: given.confirmations ?? createConfirmations(clock) };
+  const options = {
+    ...given,
+    confirmations: given.confirmations ?? createConfirmations(clock),
+    accounts: given.accounts ?? new AccountBudgets(clock),
+  };
   const active = openApp(options);
   const directory = new WorkspaceDirectory({
     settings,

@@ -50,6 +50,8 @@ export type FailureKind =
   | "ca_file"
   | "too_large"
   | "no_room"
+  /** Not sent: Prefect has asked for a pause that is longer than the call. The message is its milliseconds. */
+  | "paused"
   | "other";
 
 export class TransportFailure extends Error {

@@ -148,6 +148,14 @@ export function createFailures(connection: PrefectConnection, url: string): Fail
             retryAfterMs: 1_000,
             cause: failure,
           });
+        case "paused": {
+          const retryAfterMs = Number(failure.message);
+          return new AppError(
+            "rate_limited",
+            "Prefect has asked this program to wait, after another request to the same account or server; nothing was sent.",
+            { hint: sentence`Ask again in ${Math.ceil(retryAfterMs / 1000)} s.`, retryAfterMs, cause: failure },
+          );
+        }
         case "ca_file":
           return new AppError(
             "invalid_config",

@@ -8,6 +8,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/logger.ts";
 import { counted } from "../../lib/shown-text.ts";
 import { addMs, type SteadyMs } from "../../lib/time.ts";
+import type { AccountUse } from "./account-budget.ts";
 import type { AnswerBudget } from "./answer-budget.ts";
 import { findBaseProblem } from "./base-url.ts";
 import type { CallOptions } from "./call-options.ts";
@@ -26,6 +27,8 @@ export interface HttpDeps {
   readonly random?: () => number;
   /** The budget that the answers of all callers' Prefects share. */
   readonly answers?: AnswerBudget | undefined;
+  /** The requests to the account, which other workspaces and threads share. */
+  readonly account?: AccountUse | undefined;
   /** The recorded version of the server, or null. Absent: the server is asked. */
   readonly serverVersion?: (() => string | null) | undefined;
 }
@@ -52,6 +55,8 @@ export interface Http {
 }
 
 const MAX_REDIRECTS = 3;
+/** Pause of the other requests to the account after a 429 without `Retry-After`. */
+const DEFAULT_PAUSE_MS = 2_000;
 const MAX_TOKEN_BYTES = 64 * 1024;
 
 interface Call {
@@ -95,8 +100,28 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
     }
   });
 
+  /** Waits for the end of a `Retry-After` that another request to the account was answered with. */
+  async function awaitAccount({ endMs, signal }: Call): Promise<void> {
+    const { account } = deps;
+    if (!account) return;
+    for (let waitMs = account.budget.pausedMs(); waitMs > 0; waitMs = account.budget.pausedMs()) {
+      if (signal?.aborted) throw new TransportFailure("aborted", "the call was cancelled", signal.reason);
+      if (clock.steadyMs() + waitMs >= endMs) throw new TransportFailure("paused", `${waitMs}`);
+      await clock.sleep(waitMs, signal);
+    }
+    if (!account.isTakenBefore) account.budget.spend();
+  }
+
+  /** What Prefect says about the rate counts for all requests to the account. */
+  function pauseAccount({ status, headers: received }: HttpAnswer): void {
+    const retryAfterMs = parseRetryAfterMs(received);
+    if (status === 429) deps.account?.budget.pause(retryAfterMs ?? DEFAULT_PAUSE_MS);
+    else if (status === 503 && retryAfterMs !== undefined) deps.account?.budget.pause(retryAfterMs);
+  }
+
   /** Sends one request. */
   async function send(call: Call, extra: Readonly<Record<string, string>>): Promise<HttpAnswer> {
+    await awaitAccount(call);
     const remainingMs = call.endMs - clock.steadyMs();
     if (remainingMs <= 0) throw new TransportFailure("timeout", "the time for the call is used up");
     requests += 1;
@@ -110,6 +135,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
     );
     if (hasPrefectsTime(answer))
       offset.observe(answer.headers.get("date"), sentMs, clock.steadyMs(), wallMinusSteadyMs(clock));
+    pauseAccount(answer);
     return answer;
   }
 
@@ -267,6 +293,7 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
     get: (path, options = {}, base = url) => call("GET", base, path, undefined, options),
     post: (path, body, options = {}) => call("POST", url, path, body, options),
     countRequest: () => {
+      deps.account?.budget.spend();
       requests += 1;
     },
     close: () => transport.close(),

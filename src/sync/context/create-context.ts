@@ -4,6 +4,7 @@ import { NEVER_MS } from "../../lib/time.ts";
 import type { Redact } from "../../model/secrets/redact.ts";
 import type { SyncSettings } from "../../model/sync-settings.ts";
 import type { PrefectApi } from "../../prefect/api.ts";
+import { type AccountBudget, requestsPerMinute } from "../../prefect/transport/account-budget.ts";
 import { isReplaced, type RecordDb } from "../../store/database.ts";
 import { ClockWatch } from "../server/clock-watch.ts";
 import { Connectivity } from "../server/connectivity.ts";
@@ -16,14 +17,6 @@ import type { EngineContext } from "./engine-context.ts";
 import { Ingest } from "./ingest.ts";
 import { assumedFacts } from "./server-facts.ts";
 import type { Tuning } from "./tuning.ts";
-
-/**
- * Requests per minute. Cloud's smallest plan allows 625 for all clients together:
- * https://www.prefect.io/docs/v3/concepts/rate-limits A self-hosted server stores up to 1,000 events a second; a page holds
- * 50 of them, and recent events are read twice.
- */
-const CLOUD_PER_MINUTE = 600;
-const SELF_HOSTED_PER_MINUTE = 6_000;
 
 /** Servers behind one address may have different clocks, and each answer then seems to set it. */
 const LOG_APART_MS = 60_000;
@@ -43,11 +36,16 @@ export interface ContextOptions {
   readonly budget?: RequestBudget;
 }
 
+interface BudgetFor extends Pick<ContextOptions, "api" | "clock" | "settings" | "tuning"> {
+  /** Shared with other workspaces and threads. */
+  readonly account?: AccountBudget;
+}
+
 /** The limit of requests to one server. */
-export function createBudget(options: Pick<ContextOptions, "api" | "clock" | "settings" | "tuning">): RequestBudget {
-  const { api, clock, settings, tuning } = options;
-  const perMinute = settings.requestsPerMinute || (api.isCloud ? CLOUD_PER_MINUTE : SELF_HOSTED_PER_MINUTE);
-  return new RequestBudget({ clock, perMinute, idlePerMinute: tuning.idlePerMinute });
+export function createBudget({ api, clock, settings, tuning, account }: BudgetFor): RequestBudget {
+  const perMinute = requestsPerMinute(settings.requestsPerMinute, api.isCloud);
+  const { idlePerMinute } = tuning;
+  return new RequestBudget({ clock, perMinute, idlePerMinute, ...(account ? { account } : {}) });
 }
 
 /** Creates and connects what the parts of one engine share. */

@@ -1,5 +1,6 @@
 import type { Clock } from "../../lib/clock.ts";
 import { addMs, NEVER_MS, type SteadyMs } from "../../lib/time.ts";
+import { type AccountBudget, MAX_PAUSE_MS } from "../../prefect/transport/account-budget.ts";
 
 /** The purpose of a request, most urgent first. */
 export type Priority = "catch-up" | "reconcile" | "backfill" | "verify";
@@ -15,15 +16,14 @@ const WAITING_MS = 150_000;
 /** Least time until idle work asks again while other work is ahead of it. */
 const BEHIND_MS = 5_000;
 
-/** Longest `Retry-After` that is applied. */
-const MAX_PAUSE_MS = 3_600_000;
-
 export interface BudgetOptions {
   readonly clock: Clock;
   /** Requests per minute for all purposes; the requests of a whole minute may be sent at once. */
   readonly perMinute: number;
   /** Of these, requests for work that no one is waiting for, while the workspace is idle. */
   readonly idlePerMinute: number;
+  /** The budget that other workspaces of the account share, in place of `perMinute`. */
+  readonly account?: AccountBudget;
 }
 
 /** Requests that no client and no event asks for. */
@@ -40,11 +40,13 @@ export class RequestBudget {
   private readonly clock: Clock;
   private readonly all: Bucket;
   private readonly idle: Bucket;
+  private readonly account: AccountBudget | null;
   private readonly waiting = new Map<string, IdleWork & { readonly askedMs: SteadyMs }>();
   private pausedUntilMs = NEVER_MS;
 
   constructor(options: BudgetOptions) {
     this.clock = options.clock;
+    this.account = options.account ?? null;
     const nowMs = options.clock.steadyMs();
     this.all = new Bucket(options.perMinute, Math.max(1, options.perMinute), Math.max(1, options.perMinute), nowMs);
     // Begins empty: the requests at the start are not idle work.
@@ -57,11 +59,8 @@ export class RequestBudget {
    */
   async take(priority: Priority, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const waitMs = this.waitMs(priority);
-      if (waitMs <= 0) {
-        this.all.spend(1);
-        return;
-      }
+      const waitMs = this.tryTake(priority);
+      if (waitMs <= 0) return;
       await this.clock.sleep(waitMs, signal);
     }
   }
@@ -104,14 +103,19 @@ export class RequestBudget {
 
   /** Applies a `Retry-After`: no request is sent for that long. */
   pause(ms: number): void {
+    this.account?.pause(ms);
     this.pausedUntilMs = Math.max(this.pausedUntilMs, addMs(this.clock.steadyMs(), Math.min(ms, MAX_PAUSE_MS)));
   }
 
-  private waitMs(priority: Priority): number {
+  /** 0 when a request was taken, otherwise the milliseconds until the next try. */
+  private tryTake(priority: Priority): number {
     const nowMs = this.clock.steadyMs();
-    const pause = this.pausedUntilMs - nowMs;
+    const pause = Math.max(this.pausedUntilMs - nowMs, this.account?.pausedMs() ?? 0);
     if (pause > 0) return pause;
-    return this.all.waitMs(nowMs, 1 + RESERVE[priority] * (this.all.capacity - 1));
+    if (this.account !== null) return this.account.take(RESERVE[priority] * (this.account.capacity - 1));
+    const waitMs = this.all.waitMs(nowMs, 1 + RESERVE[priority] * (this.all.capacity - 1));
+    if (waitMs <= 0) this.all.spend(1);
+    return waitMs;
   }
 }
 
