@@ -41,6 +41,8 @@ export interface AppOptions {
   readonly liveOnly?: Sentence;
   /** Shared by the applications of one process: Prefect counts the requests of all workspaces of an account together. */
   readonly accounts?: AccountBudgets;
+  /** Calls can name each profile as their workspace. */
+  readonly offersProfiles?: boolean;
   /** Longest wait for the Worker to finish when the application ends. */
   readonly stopWithinMs?: number;
 }
@@ -207,7 +209,8 @@ class Application implements App {
   }
 
   private updateTools(resolved: ResolvedSettings): void {
-    const offered = offeredTools(resolved.settings);
+    const isCloud = resolved.settings.isCloud || this.hasCloudProfile(resolved);
+    const offered = offeredTools({ ...resolved.settings, isCloud });
     for (const { message, where, fix } of toolProblems(resolved.settings)) {
       if (this.warned.has(message)) continue;
       this.warned.add(message);
@@ -216,6 +219,12 @@ class Application implements App {
     const isSame = Bun.deepEquals(offered.map(listedAs), this.offered.map(listedAs));
     this.offered = offered;
     if (!isSame) for (const notify of this.toolListeners) notify();
+  }
+
+  /** A call can name another profile as its workspace, so that tools for Prefect Cloud are of use. */
+  private hasCloudProfile({ profiles }: ResolvedSettings): boolean {
+    const { settings, offersProfiles = false } = this.options;
+    return offersProfiles && profiles.some((name) => settings.ofProfile?.(name).settings.isCloud === true);
   }
 
   private async pollSettings(): Promise<void> {

@@ -50,7 +50,8 @@ export const recordSettings = {
   PREFECT_MCP_REQUESTS_PER_MINUTE: ownSetting(integer({ min: 0, max: 1_000_000 }), 0, {
     type: "number",
     toml: "mcp.requests_per_minute",
-    description: "Limit for requests made in the background; 0 means 600 on Prefect Cloud and 6,000 elsewhere.",
+    description:
+      "Limit for requests made in the background, of all workspaces of a Prefect Cloud account together; 0 means 600 on Prefect Cloud and 6,000 elsewhere.",
   }),
   PREFECT_MCP_RETENTION_DAYS: ownSetting(number({ min: 0, max: 36_500 }), 90, {
     type: "days",

@@ -17,7 +17,7 @@ export function openDirectory(given: WorkspacesOptions): { active: App; director
     confirmations: given.confirmations ?? createConfirmations(clock),
     accounts: given.accounts ?? new AccountBudgets(clock),
   };
-  const active = openApp(options);
+  const active = openApp({ ...options, offersProfiles: !isRestricted });
   const directory = new WorkspaceDirectory({
     settings,
     active,
