@@ -1,7 +1,4 @@
-/**
- * Five thousand seeded schedules of faults against the real engine, two processes at a time. Of those from 5001 to 10,000 the seeds 5449,
- * 5578, 6407, 7345, 8370 and 9481 fail: faults of the engine, or of the simulation, that are still to be found.
- */
+/** Five thousand seeded schedules of faults against the real engine, two processes at a time. The campaign plays 10,000 (AGENTS.md). */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 
