@@ -8,11 +8,14 @@ import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findFullNames, findObjects } from "../../store/objects/objects.ts";
 import { type ForecastRun, findDurations, findExpectedRuns, findHoldingRuns } from "../../store/runs/expected-runs.ts";
+import { findFact } from "../../store/sync-state.ts";
 import { readDeploymentNames } from "../names/object-names.ts";
 import { type Answered, answerSnapshot, isRecordCurrent } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
 import { saveObjects } from "../source/save-objects.ts";
+import type { Resource } from "./simulate.ts";
+import { findTakenLimits } from "./taken-limits.ts";
 
 export interface ForecastFacts {
   readonly deployments: readonly Deployment[];
@@ -26,6 +29,8 @@ export interface ForecastFacts {
   readonly running: readonly ForecastRun[];
   /** Durations of the last completed runs by deployment, microseconds, newest first. */
   readonly durations: ReadonlyMap<string, readonly number[]>;
+  /** Global and tag limits that recorded runs took, by id of the flow; null: not known. */
+  readonly takenLimits: ReadonlyMap<string, readonly Resource[]> | null;
 }
 
 /** Runs that are overdue by more were forgotten, not waiting. */
@@ -43,14 +48,14 @@ export function readForecastFacts(ctx: QueryContext, window: TimeRange): Promise
     ctx,
     { kinds, what: "deployments and scheduled runs", isStale },
     {
-      record: (record) => fromRecord(record, wide),
+      record: (record) => fromRecord(record, wide, window.fromUs),
       live: async (live) => ({ value: await fromLive(ctx, live, wide) }),
       isEmpty: ({ deployments }) => deployments.length === 0,
     },
   );
 }
 
-function fromRecord(db: RecordDb, window: TimeRange): ForecastFacts {
+function fromRecord(db: RecordDb, window: TimeRange, nowUs: ServerUs): ForecastFacts {
   const deployments = findObjects(db, "deployment").map(({ doc }) => doc);
   const ids = deployments.map(({ id }) => id);
   return {
@@ -61,6 +66,7 @@ function fromRecord(db: RecordDb, window: TimeRange): ForecastFacts {
     expected: findExpectedRuns(db, window, MAX_FORECAST_RUNS),
     running: findHoldingRuns(db),
     durations: findDurations(db, ids),
+    takenLimits: findFact(db, "read:concurrency_limit") === null ? null : findTakenLimits(db, nowUs),
   };
 }
 
@@ -106,6 +112,7 @@ async function fromLive(ctx: QueryContext, live: LiveReader, window: TimeRange):
     expected: expected.flatMap(ofRun),
     running: running.flatMap(ofRun),
     durations,
+    takenLimits: null,
   };
 }
 

@@ -65,7 +65,7 @@ export async function getForecast(ctx: QueryContext, question: ForecastQuestion)
     neverFires: due.neverFires
       .filter(({ deploymentId }) => isInScope(deploymentId))
       .map((one) => ({ ...one, name: names.get(one.deploymentId) ?? one.deploymentId })),
-    assumptions: assumptionsOf(outcomes, due, typicalUs),
+    assumptions: assumptionsOf(outcomes, due, typicalUs, facts),
     freshness: due.knownUntilUs === null ? freshness : asIncomplete(freshness, cutNote(due, due.knownUntilUs)),
   };
 }
@@ -113,7 +113,27 @@ export function latenessUs({ run, startUs }: SimulatedRun<ForecastedRun>): numbe
   return startUs === null ? null : latestUs(0 as ServerUs, (startUs - run.expectedUs) as ServerUs);
 }
 
-function assumptionsOf(outcomes: readonly SimulatedRun<ForecastedRun>[], due: Due, typicalUs: number): Sentence[] {
+/** Which limits the code of a flow takes cannot be read from Prefect. */
+function limitsAssumption(
+  outcomes: readonly SimulatedRun<ForecastedRun>[],
+  takenLimits: ForecastFacts["takenLimits"],
+): Sentence {
+  if (takenLimits === null)
+    return own("Slots of tags and global limits are not counted: which runs take them is not recorded.");
+  const limits = outcomes.flatMap(({ run }) => run.resources.filter(({ kind }) => kind === "concurrency_limit"));
+  const names = [...new Set(limits.map(({ name }) => name))];
+  const others = own("which others the code takes (concurrency() and tags) cannot be known.");
+  if (names.length === 0)
+    return sentence`No global or tag limit is counted, because no recorded run of these flows took one; ${others}`;
+  return sentence`Global and tag limits that earlier runs of the flow took (${asNames(names.slice(0, 5))}${names.length > 5 ? sentence` and ${names.length - 5} more` : ""}) are counted as one slot for the whole run, taken before it starts; ${others}`;
+}
+
+function assumptionsOf(
+  outcomes: readonly SimulatedRun<ForecastedRun>[],
+  due: Due,
+  typicalUs: number,
+  { takenLimits }: ForecastFacts,
+): Sentence[] {
   const unknown = new Set(outcomes.flatMap(({ run }) => (run.usualUs === null ? [run.name] : [])));
   const blocked = new Set<Resource>();
   for (const { waitsFor } of outcomes) if (waitsFor && waitsFor.blocked !== null) blocked.add(waitsFor);
@@ -121,9 +141,8 @@ function assumptionsOf(outcomes: readonly SimulatedRun<ForecastedRun>[], due: Du
     own(
       "Runs take the median of the last 20 completed runs of their deployment, start as soon as a slot is free, and do not fail.",
     ),
-    own(
-      "Counted are slots of deployments, work pools and queues; not those of tags and global limits, nor how many runs a worker takes.",
-    ),
+    own("Counted are slots of deployments, work pools and queues, not how many runs a worker takes."),
+    limitsAssumption(outcomes, takenLimits),
     own("No run is started by hand, by an automation or by another run, and nothing is paused, resumed or changed."),
     ...(unknown.size > 0
       ? [

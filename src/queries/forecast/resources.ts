@@ -1,4 +1,4 @@
-/** The limits that runs of a deployment wait for: of itself, of its work pool and of its work queue. */
+/** The limits that runs of a deployment wait for: of itself, of its work pool and queue, and those that its runs took before. */
 import type { Deployment, WorkPool, WorkQueue } from "../../model/objects.ts";
 import type { ForecastRun } from "../../store/runs/expected-runs.ts";
 import type { ForecastFacts } from "./facts.ts";
@@ -16,7 +16,10 @@ export class Resources {
   private readonly pools: ReadonlyMap<string, { readonly pool: WorkPool; readonly resource: Resource }>;
   private readonly queues = new Map<string, { readonly queue: WorkQueue; readonly resource: Resource }>();
 
-  constructor({ deployments, names, pools, queues }: ForecastFacts) {
+  private readonly taken: ReadonlyMap<string, readonly Resource[]>;
+
+  constructor({ deployments, names, pools, queues, takenLimits }: ForecastFacts) {
+    this.taken = takenLimits ?? new Map();
     for (const one of deployments) this.deployments.set(one.id, deploymentLimit(one, names.get(one.id) ?? one.name));
     this.pools = new Map(pools.map((pool) => [pool.name, { pool, resource: poolLimit(pool) }]));
     const poolNames = new Map(pools.map((pool) => [pool.id, pool.name]));
@@ -35,6 +38,7 @@ export class Resources {
       deployment === undefined ? undefined : this.deployments.get(deployment.id),
       pool === null ? undefined : this.pools.get(pool)?.resource,
       ofQueue?.resource,
+      ...(this.taken.get(deployment?.flow_id ?? "") ?? []),
     ];
     return {
       resources: found.filter((one) => one !== undefined),

@@ -1,9 +1,9 @@
 /** When runs will start, given when they are due, how long they take, and how many slots there are. Pure. */
 import type { ServerUs } from "../../lib/time.ts";
 
-/** What a run needs a slot of: a deployment, a work pool, a work queue. */
+/** What a run needs a slot of: a deployment, a work pool, a work queue, a limit that its code takes. */
 export interface Resource {
-  readonly kind: "deployment" | "work_pool" | "work_queue";
+  readonly kind: "deployment" | "work_pool" | "work_queue" | "concurrency_limit";
   readonly name: string;
   /** Null: without a limit. */
   readonly slots: number | null;

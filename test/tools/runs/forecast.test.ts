@@ -7,6 +7,7 @@ import {
   aDeployment,
   aFlow,
   aFlowRun,
+  anEvent,
   anId,
   at,
   aWorkPool,
@@ -163,6 +164,51 @@ describe("forecast from the record", () => {
       cursor: other.structured.next_cursor,
     });
     expect(rest.structured.runs).toEqual(EXPECTED.slice(2));
+  });
+
+  test("limits that earlier runs of the flow took are counted, and the answer says which cannot be known", async () => {
+    await using harness = await openToolHarness();
+    const limits = [
+      aConcurrencyLimit({ id: anId(90), name: "tag:warehouse", limit: 1 }),
+      aConcurrencyLimit({ id: anId(91), name: "api-calls", limit: 1, slot_decay_per_second: 0.5 }),
+      aConcurrencyLimit({ id: anId(92), name: "never-taken", limit: 1 }),
+    ];
+    harness.objects("concurrency_limit", limits);
+    harness.events(
+      limits.slice(0, 2).map(({ id, name }) =>
+        anEvent({
+          event: "prefect.concurrency-limit.acquired",
+          occurred: at(0),
+          resource: { "prefect.resource.id": `prefect.concurrency-limit.${id}`, "prefect.resource.name": name },
+          related: [{ "prefect.resource.id": `prefect.flow.${flow.id}`, "prefect.resource.role": "flow" }],
+        }),
+      ),
+    );
+    fillRecord(harness, runs, [{ ...pool, concurrency_limit: null }]);
+    const { structured } = await harness.call(forecastTool, { hours: 3 });
+    const taken = 'concurrency_limit "tag:warehouse" (1 slot)';
+    expect(structured.runs).toEqual(
+      EXPECTED.map((one) => ({ ...one, waits_for: one.waits_for === null ? null : taken })),
+    );
+    expect(structured.collisions).toMatchObject([
+      { kind: "concurrency_limit", name: "tag:warehouse", limit: 1 },
+      { kind: "concurrency_limit", name: "tag:warehouse", limit: 1 },
+    ]);
+    expect(structured.assumptions).toContain(
+      'Global and tag limits that earlier runs of the flow took ("tag:warehouse") are counted as one slot for the whole run, taken before it starts; which others the code takes (concurrency() and tags) cannot be known.',
+    );
+  });
+
+  test("says why global limits are not counted", async () => {
+    for (const isRead of [false, true]) {
+      await using harness = await openToolHarness();
+      if (isRead) harness.objects("concurrency_limit", []);
+      fillRecord(harness);
+      const { structured } = await harness.call(forecastTool, { hours: 3 });
+      expect(structured.assumptions.join(" ")).toContain(
+        isRead ? "No global or tag limit is counted" : "Slots of tags and global limits are not counted",
+      );
+    }
   });
 
   test("a run in progress holds its slot for its usual time", async () => {
