@@ -9,7 +9,11 @@ export interface Question {
   isRight(structured: any): boolean;
 }
 
-export function questionsAbout({ bad, good }: QuestionsWorkspace): Question[] {
+/** Made by `record_questions.py assets`. */
+const ASSET = "postgres://dwh/clean";
+
+/** `at`: a moment that the record knows. */
+export function questionsAbout({ bad, good }: QuestionsWorkspace, at: string): Question[] {
   return [
     {
       name: "What is different in the run that failed?",
@@ -48,5 +52,36 @@ export function questionsAbout({ bad, good }: QuestionsWorkspace): Question[] {
       args: { hours: 4, work_pool: POOL },
       isRight: ({ collisions }) => collisions.some((one: { name: string }) => one.name === POOL),
     },
+    {
+      name: "What fails, since when, and what changed before?",
+      tool: "get_incidents",
+      args: {},
+      isRight: ({ incidents }) => incidents.some((one: { first_bad?: object }) => one.first_bad !== undefined),
+    },
+    {
+      name: "Which incidents of the flow are open?",
+      tool: "get_incidents",
+      args: { flow: "orders", state: ["new", "ongoing", "returned"] },
+      isRight: ({ incidents }) => incidents.length === 1 && incidents[0].count === 1,
+    },
+    {
+      name: "What was the asset made from, and what uses it?",
+      tool: "get_lineage",
+      args: { asset: ASSET },
+      isRight: ({ assets }) => assets.length === 3,
+    },
+    ...[
+      { tool: "get_dashboard", args: {}, list: "work_pools" },
+      { tool: "get_deployments", args: {}, list: "deployments" },
+      { tool: "get_work_pools", args: { work_pool: POOL }, list: "work_pools" },
+      { tool: "get_flow_runs", args: { flow: "orders" }, list: "flow_runs" },
+    ].map(
+      ({ tool, args, list }): Question => ({
+        name: `How was it then? (${tool})`,
+        tool,
+        args: { ...args, at },
+        isRight: (structured) => structured.at === at && structured[list].length > 0,
+      }),
+    ),
   ];
 }

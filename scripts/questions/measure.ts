@@ -28,6 +28,9 @@ if (!setup.ready) {
 }
 await using prefect = await startRealPrefect();
 const workspace = await fillQuestions(prefect);
+const assets = await prefect.python("real-prefect/record_questions.py", ["assets"]);
+if (assets.exitCode !== 0) throw new Error(assets.stderr.slice(-2_000));
+await prefect.settled();
 using proxy = startRecordingProxy(prefect.url);
 const folder = mkdtempSync(join(tmpdir(), "questions-"));
 let failures = 0;
@@ -37,7 +40,8 @@ let failures = 0;
   });
   await untilRecorded(product);
   console.log("question".padEnd(50), "source", "tokens: text", "structure", "requests", "ms: first", "further");
-  for (const question of questionsAbout(workspace))
+  const at = `${new Date().toISOString().slice(0, 19)}.000000Z`;
+  for (const question of questionsAbout(workspace, at))
     failures += (await measured(question, (args) => product.call(question.tool, args))) ? 0 : 1;
 }
 rmSync(folder, { recursive: true, force: true });
