@@ -28,6 +28,10 @@ export function releaseSlots({ kind, key, limit }: LimitFacts, slots: number): S
     : sentence`prefect global-concurrency-limit update ${asShellWord(limit.name)} --active-slots ${slots}`;
 }
 
+export function raiseLimit({ name, limit }: Pick<ConcurrencyLimit, "name" | "limit">): Sentence {
+  return sentence`prefect global-concurrency-limit update ${asShellWord(name)} --limit ${Number(limit) + 1}`;
+}
+
 /** The flow runs that hold slots. A task run leads to its flow run, where that is known. */
 export function holderLeads(holders: readonly Holder[]): Lead[] {
   return holders.slice(0, MAX_LEADS).map(({ id, name, ofId, of }) => ({

@@ -1,5 +1,6 @@
 import { asName, asReason, own, quote, type Sentence, sentence, withoutPeriod } from "../../../../lib/shown-text.ts";
 import { truncate } from "../../../../lib/truncate.ts";
+import { runDeployment } from "../../findings/commands.ts";
 import { errorLinesEvidence, errorText, frameText } from "../../findings/error-text.ts";
 import { failedSubflows } from "../../findings/failed-subflows.ts";
 import { IN_GROUPS } from "../../findings/scopes.ts";
@@ -97,13 +98,7 @@ export const crashed: CauseModule = {
             : {}),
           ...sameErrorEvidence(sameError),
         },
-        fix: own(
-          isMemory
-            ? "Give it more memory (job variables, container limit) or make it need less (smaller batches); then retry."
-            : crash.code === 143 || crash.code === -15
-              ? "Find out why the worker or its host was stopped; then retry."
-              : "Fix what the error line reports. Without one, read the worker's own log and check the infrastructure.",
-        ),
+        fix: crashFix(source),
         next: next(source),
         leads: changeLeads(run),
         certainty: exit || crash.diagnosis ? 1 : 0.9,
@@ -112,6 +107,26 @@ export const crashed: CauseModule = {
     ];
   },
 };
+
+/** As container runtimes and Kubernetes word it: https://kubernetes.io/docs/concepts/containers/images/#imagepullbackoff */
+const IMAGE =
+  /ErrImagePull|ImagePullBackOff|InvalidImageName|manifest (?:unknown|for)|pull access denied|could not be pulled|failed to pull image|no such image/i;
+
+export function crashFix(run: RunFacts): Sentence {
+  const crash = crashOf(run);
+  const isMemory =
+    (crash.code !== null && exitCodeMeaning(crash.code).isMemory) || /oom|out ?of ?memory/i.test(crash.diagnosis ?? "");
+  if (isMemory)
+    return own(
+      "Give it more memory (job variables, container limit) or make it need less (smaller batches); then retry.",
+    );
+  if (crash.code === 143 || crash.code === -15)
+    return own("Find out why the worker or its host was stopped; then retry.");
+  const texts = [run.run.state?.message, crash.diagnosis, ...(run.error?.lines ?? []).map(({ message }) => message)];
+  if (texts.some((text) => IMAGE.test(text ?? "")))
+    return sentence`Correct the image of the deployment or its work pool (job variable image: name, tag, credentials of the registry), then start a new run${run.run.deployment_id ? sentence`: ${runDeployment(run.run.deployment_id)}` : "."}`;
+  return own("Fix what the error line reports. Without one, read the worker's own log and check the infrastructure.");
+}
 
 /** Why it crashed, as one or more sentences without a subject: the exit code, what the infrastructure reports, the last error line. */
 export function crashReason(run: RunFacts): Sentence {

@@ -4,7 +4,7 @@ import { errorText, frameText } from "../../findings/error-text.ts";
 import { OF_MANY_RUNS } from "../../findings/scopes.ts";
 import type { CauseModule, FailureGroup } from "../../findings/types.ts";
 import { deploymentOfRun, nameList, plural } from "../../findings/wording.ts";
-import { crashReason } from "./crashed.ts";
+import { crashFix, crashReason } from "./crashed.ts";
 import { changeLeads, changeText, differences, fixOf } from "./failed.ts";
 
 /**
@@ -62,6 +62,7 @@ export const failures: CauseModule = {
 function fixOfGroup(group: FailureGroup, changes: ReturnType<typeof differences>): Sentence {
   const { newest, error } = group;
   if (newest && error && newest.run.state_type === "FAILED") return fixOf(newest, error, changes);
+  if (newest?.run.state_type === "CRASHED") return crashFix(newest);
   return error?.frame ? sentence`Check ${frameText(error.frame)}.` : own("Diagnose the newest of them.");
 }
 

@@ -2,7 +2,7 @@ import { durationText } from "../../../../lib/duration-text.ts";
 import { asName, asShellWord, own, type Sentence, sentence } from "../../../../lib/shown-text.ts";
 import { parseIsoUs, SECOND_US } from "../../../../lib/time.ts";
 import { acquiredLimits } from "../../findings/acquired-limits.ts";
-import { holderLeads, isFull, isRateLimit, releaseSlots } from "../../findings/limits.ts";
+import { holderLeads, isFull, isRateLimit, raiseLimit, releaseSlots } from "../../findings/limits.ts";
 import { judgeExamined } from "../../findings/merge.ts";
 import { ALL_OF_RUNS } from "../../findings/scopes.ts";
 import type { CauseModule, Facts, Finding, Holder, LimitFacts, RunFacts } from "../../findings/types.ts";
@@ -39,23 +39,26 @@ function judgeTag(run: RunFacts, { limit, key, holders }: LimitFacts, { nowUs }:
   const sinceUs = parseIsoUs(first.state?.timestamp ?? first.expected_start_time ?? "");
   if (sinceUs !== undefined && nowUs - sinceUs < PENDING_IS_LONG_US) return null;
   const since = sinceUs === undefined ? "" : sentence` for ${durationText(nowUs - sinceUs)}`;
-  const held =
-    holders.length === 0
-      ? own("but no running task holds them")
-      : sentence`held by ${enumerated(holders.map(taskName))}`;
+  const isZero = Number(limit.limit) === 0;
+  const slots = sentence`${asName(String(limit.active_slots))} of ${asName(String(limit.limit))}`;
+  const full = isZero
+    ? own("is 0, so no task starts")
+    : holders.length === 0
+      ? sentence`is full: ${slots} but no running task holds them`
+      : sentence`is full: ${slots} held by ${enumerated(holders.map(taskName))}`;
   return {
     code: "tag_limit",
     severity: "problem",
-    summary: sentence`Task ${asName(first.name)} of ${asName(run.run.name)} ${since === "" ? "is Pending" : sentence`has been Pending${since}`} because the limit of tag ${asName(key)} is full: ${asName(String(limit.active_slots))} of ${asName(String(limit.limit))} ${held}.`,
+    summary: sentence`Task ${asName(first.name)} of ${asName(run.run.name)} ${since === "" ? "is Pending" : sentence`has been Pending${since}`} because the limit of tag ${asName(key)} ${full}.`,
     evidence: {
       limit: { name: limit.name, limit: limit.limit, active_slots: limit.active_slots },
       holders: holderEvidence(holders),
       waiting_tasks: waiting.slice(0, 5).map((task) => ({ id: task.id, name: task.name })),
     },
     fix:
-      holders.length === 0
+      holders.length === 0 && !isZero
         ? sentence`Free the slots that no task holds: prefect concurrency-limit reset ${asShellWord(key)}`
-        : sentence`Wait for the holder, or raise the limit: prefect concurrency-limit create ${asShellWord(key)} ${Number(limit.limit) + 1}`,
+        : sentence`${own(isZero ? "Raise the limit" : "Wait for the holder, or raise the limit")}: prefect concurrency-limit create ${asShellWord(key)} ${Number(limit.limit) + 1}`,
     certainty: 1,
     runsExplained: waiting.length,
     leads: [...holderLeads(holders), { kind: "concurrency_limit", id: limit.id, name: limit.name }],
@@ -118,22 +121,26 @@ function judgeGlobal(run: RunFacts, one: LimitFacts, { nowUs }: Facts): Finding 
     };
   }
   const others = holders.filter((holder) => holder.id !== run.run.id);
-  const held =
-    others.length === 0
-      ? own(", but no running run holds them")
-      : sentence` by ${nameList(others.map((holder) => holder.name ?? holder.id))}`;
+  const isZero = Number(limit.limit) === 0;
+  const slots = sentence`${asName(String(limit.active_slots))} of ${asName(String(limit.limit))} slots held`;
+  const held = isZero
+    ? own("which is 0")
+    : others.length === 0
+      ? sentence`${slots}, but no running run holds them`
+      : sentence`${slots} by ${nameList(others.map((holder) => holder.name ?? holder.id))}`;
   return {
     ...shared,
     code: "global_limit",
-    summary: sentence`${runName(run)} has been Running${since} and most likely waits for the global limit ${asName(limit.name)} (${asName(String(limit.active_slots))} of ${asName(String(limit.limit))} slots held${held}). ${inferred}`,
+    summary: sentence`${runName(run)} has been Running${since} and most likely waits for the global limit ${asName(limit.name)} (${held}). ${inferred}`,
     evidence: {
       limit: { id: limit.id, name: limit.name, limit: limit.limit, active_slots: limit.active_slots },
       holders: holderEvidence(others),
       waiting: { id: run.run.id, name: run.run.name },
       earlier_runs_took: run.historyLimits,
     },
-    fix:
-      others.length === 0
+    fix: isZero
+      ? sentence`Raise the limit: ${raiseLimit(limit)}`
+      : others.length === 0
         ? sentence`Free the slots that no run holds: ${releaseSlots(one, 0)}`
         : sentence`Wait for ${asName(others[0]?.name ?? "the holder")}, or raise the limit: prefect global-concurrency-limit update ${asShellWord(limit.name)} --limit ${Number(limit.limit) + 1}`,
     next: others[0]

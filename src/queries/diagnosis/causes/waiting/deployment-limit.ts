@@ -1,5 +1,5 @@
 import { asName, own, sentence } from "../../../../lib/shown-text.ts";
-import { holderLeads } from "../../findings/limits.ts";
+import { holderLeads, raiseLimit } from "../../findings/limits.ts";
 import { ALL_OF_RUNS } from "../../findings/scopes.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { deploymentName, holderEvidence, nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
@@ -22,13 +22,17 @@ export const deploymentLimit: CauseModule = {
       const refused = waiting.filter((one) => one.run.state_name === "AwaitingConcurrencySlot");
       if (waiting.length === 0 || occupied < limit.limit) return [];
       const holders = limitFacts?.holders ?? [];
+      const isZero = Number(limit.limit) === 0;
       // `slot_leaked` says so.
-      if (limitFacts && holders.length === 0) return [];
+      if (limitFacts && holders.length === 0 && !isZero) return [];
+      const full = isZero
+        ? own("is 0, so no run starts")
+        : sentence`is full: ${asName(String(occupied))} of ${asName(String(limit.limit))} held by ${nameList(holders.map((one) => one.name ?? one.id))}`;
       return [
         {
           code: "deployment_limit",
           severity: "problem" as const,
-          summary: sentence`The concurrency limit of deployment ${asName(deploymentName(deployment))} is full: ${asName(String(occupied))} of ${asName(String(limit.limit))} held by ${nameList(holders.map((one) => one.name ?? one.id))}; ${runsWait(waiting.length)} (${nameList(waiting.map((one) => one.run.name))}).`,
+          summary: sentence`The concurrency limit of deployment ${asName(deploymentName(deployment))} ${full}; ${runsWait(waiting.length)} (${nameList(waiting.map((one) => one.run.name))}).`,
           evidence: {
             deployment: { id: deployment.id, name: deploymentName(deployment) },
             limit: {
@@ -41,9 +45,11 @@ export const deploymentLimit: CauseModule = {
             holders: holderEvidence(holders),
             waiting: waitingEvidence(waiting, facts.nowUs),
           },
-          fix: own(
-            "Wait for the holder or cancel it if it hangs; a waiting run tries again every 30 s. Raise the deployment's concurrency limit if more may run at once.",
-          ),
+          fix: isZero
+            ? sentence`Raise it: ${raiseLimit(limit)}`
+            : own(
+                "Wait for the holder or cancel it if it hangs; a waiting run tries again every 30 s. Raise the deployment's concurrency limit if more may run at once.",
+              ),
           next: holders[0]
             ? [
                 {

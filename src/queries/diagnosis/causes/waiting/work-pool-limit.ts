@@ -23,13 +23,13 @@ export const workPoolLimit: CauseModule = {
           {
             code: "work_pool_limit",
             severity: "problem" as const,
-            summary: sentence`Work pool ${asName(name)} is full: ${pool.activeSlots} of ${asName(String(limit))} slots held by ${nameList(pool.holders.map(nameOf))}; ${runsWait(waiting.length)}.${servedFirst}`,
+            summary: sentence`Work pool ${asName(name)} ${fullText(Number(limit), pool.activeSlots, pool.holders)}; ${runsWait(waiting.length)}.${servedFirst}`,
             evidence: {
               work_pool: { id, name, concurrency_limit: limit, active_slots: pool.activeSlots },
               holders: holderEvidence(pool.holders),
               waiting: waitingEvidence(waiting, facts.nowUs),
             },
-            fix: sentence`Wait for the holders, cancel one that hangs, or raise the limit: prefect work-pool set-concurrency-limit ${asShellWord(name)} ${Number(limit) + 1}`,
+            fix: sentence`${wayOut(Number(limit))}: prefect work-pool set-concurrency-limit ${asShellWord(name)} ${Number(limit) + 1}`,
             next: diagnoseHolder(pool.holders),
             leads: [...holderLeads(pool.holders), { kind: "work_pool", id, name, fields: ["concurrency_limit"] }],
             certainty: 1,
@@ -74,14 +74,14 @@ export const workQueueLimit: CauseModule = {
             {
               code: "work_queue_limit",
               severity: "problem" as const,
-              summary: sentence`Queue ${asName(name)} of work pool ${asName(pool.pool.name)} is full: ${queueFacts.activeSlots} of ${asName(String(limit))} slots held by ${nameList(queueFacts.holders.map(nameOf))}; ${runsWait(waiting.length)}.`,
+              summary: sentence`Queue ${asName(name)} of work pool ${asName(pool.pool.name)} ${fullText(Number(limit), queueFacts.activeSlots, queueFacts.holders)}; ${runsWait(waiting.length)}.`,
               evidence: {
                 work_queue: { id, name, concurrency_limit: limit, active_slots: queueFacts.activeSlots },
                 work_pool: { id: pool.pool.id, name: pool.pool.name },
                 holders: holderEvidence(queueFacts.holders),
                 waiting: waitingEvidence(waiting, facts.nowUs),
               },
-              fix: sentence`Wait for the holders, cancel one that hangs, or raise the limit: prefect work-queue set-concurrency-limit ${asShellWord(name)} ${Number(limit) + 1} --pool ${asShellWord(pool.pool.name)}`,
+              fix: sentence`${wayOut(Number(limit))}: prefect work-queue set-concurrency-limit ${asShellWord(name)} ${Number(limit) + 1} --pool ${asShellWord(pool.pool.name)}`,
               next: diagnoseHolder(queueFacts.holders),
               leads: [
                 ...holderLeads(queueFacts.holders),
@@ -94,6 +94,17 @@ export const workQueueLimit: CauseModule = {
         }),
       ),
 };
+
+/** A limit of 0 lets no run start, and nobody holds a slot of it. */
+function fullText(limit: number, activeSlots: number, holders: readonly Holder[]): Sentence {
+  if (limit === 0) return own("lets no run start, because its limit is 0");
+  const held = holders.length === 0 ? own("runs that are not known") : nameList(holders.map(nameOf));
+  return sentence`is full: ${activeSlots} of ${limit} slots held by ${held}`;
+}
+
+function wayOut(limit: number): Sentence {
+  return own(limit === 0 ? "Raise the limit" : "Wait for the holders, cancel one that hangs, or raise the limit");
+}
 
 function nameOf(holder: Holder): string {
   return holder.name ?? holder.id;

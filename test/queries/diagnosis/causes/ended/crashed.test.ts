@@ -34,6 +34,16 @@ describe("a crash", () => {
     expect(found.summary).toContain("Its last error line: \"No module named 'pandas'\". It never started its flow.");
   });
 
+  test.each([
+    ["Image 'registry/etl:9' could not be pulled: manifest unknown", null],
+    ["Flow run infrastructure exited with non-zero status code 1.", "Failed to pull image: ErrImagePull"],
+  ])("an image that cannot be pulled is corrected, not retried: %s", (message, line) => {
+    const error = line === null ? null : aRunError({ type: null, frame: null, lines: [anErrorLine(line)] });
+    expect(onlyFinding(crashed, factsOfRun(crash(message), { error })).fix).toStartWith(
+      "Correct the image of the deployment or its work pool",
+    );
+  });
+
   test("takes the exit code from the worker's event and the reason from the pod's when the state has none", () => {
     const executed = anEvent({
       event: "prefect.worker.executed-flow-run",

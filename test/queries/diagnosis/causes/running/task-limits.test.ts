@@ -28,6 +28,15 @@ describe("tag limit", () => {
     );
   });
 
+  test("a limit of 0 is not reset but raised", () => {
+    const [one] = limits(0);
+    const zero = one ? [{ ...one, limit: { ...one.limit, limit: 0 }, holders: [] }] : [];
+    expect(onlyFinding(tagLimit, factsOfRun(running, { tasks: [task] }, { limits: zero }))).toMatchObject({
+      summary: "Task write of r has been Pending for 5 min because the limit of tag db is 0, so no task starts.",
+      fix: "Raise the limit: prefect concurrency-limit create db 1",
+    });
+  });
+
   test("not with a free slot, another tag, an inactive limit, or a running task", () => {
     const judge = (given: Partial<typeof task>, of = limits(1)) =>
       tagLimit.judge(factsOfRun(running, { tasks: [{ ...task, ...given }] }, { limits: of }));

@@ -16,6 +16,19 @@ test("names the deployment, the holder and the run that was refused", () => {
   });
 });
 
+test("a limit of 0 is a problem without a holder", () => {
+  const zero = { ...limit, limit: 0, active_slots: 0 };
+  const facts = someFacts("deployment", {
+    deployments: [{ ...deployment, global_concurrency_limit: zero }],
+    waiting: [refused],
+    limits: [{ ...full, limit: zero, holders: [] }],
+  });
+  expect(onlyFinding(deploymentLimit, facts)).toMatchObject({
+    summary: "The concurrency limit of deployment narrow is 0, so no run starts; 1 run waits (late-run).",
+    fix: `Raise it: prefect global-concurrency-limit update deployment:${anId(21)} --limit 1`,
+  });
+});
+
 test("the count of the limit itself is newer than the copy in the deployment", () => {
   const free = { ...full, limit: { ...limit, active_slots: 0 } };
   const facts = someFacts("deployment", { deployments: [deployment], waiting: [refused], limits: [free] });

@@ -16,6 +16,15 @@ describe("work pool limit", () => {
     ]);
   });
 
+  test("a limit of 0 is held by nobody, and only raising it helps", () => {
+    const pool = somePool({ concurrency_limit: 0 }, { activeSlots: 0, holders: [] });
+    const found = onlyFinding(workPoolLimit, someFacts("work_pool", { pools: [pool], waiting }));
+    expect(found).toMatchObject({
+      summary: "Work pool etl-pool lets no run start, because its limit is 0; 1 run waits.",
+      fix: "Raise the limit: prefect work-pool set-concurrency-limit etl-pool 1",
+    });
+  });
+
   test("a queue with a lower number is served first", () => {
     const pool = somePool({ concurrency_limit: 1 }, { activeSlots: 1, holders, queue: { priority: 2 } });
     const urgent = { queue: aWorkQueue({ name: "urgent", priority: 1 }), activeSlots: 1, holders, waiting: 0 };
