@@ -9,6 +9,7 @@ import type { Deployment, FlowRun, TaskRun } from "../../../../src/model/objects
 import { isTerminal } from "../../../../src/model/state.ts";
 import { T0_US } from "../../builders.ts";
 import type { RealPrefect } from "../../real-prefect/real-prefect.ts";
+import { waitUntil } from "../../time/wait-until.ts";
 import { PrefectDriver } from "../prefect-driver.ts";
 import { NOW_S, type World } from "./world.ts";
 
@@ -94,7 +95,7 @@ export class RealWorlds {
 
   async finish(): Promise<void> {
     await this.driver.untilLate(this.late);
-    await this.prefect.settled();
+    await this.written();
     const db = new Database(join(this.prefect.home, "prefect.db"));
     db.run("PRAGMA busy_timeout = 300000");
     db.transaction(() => {
@@ -104,6 +105,16 @@ export class RealWorlds {
     db.close();
     // Last, because their heartbeats are many writes.
     for (const [pool, name] of this.workers) await this.driver.worker(pool, name);
+  }
+
+  /** Prefect writes events in their order: those that came before this one are written. Not `settled`: automations of worlds seem to act. */
+  private async written(): Promise<void> {
+    const id = Bun.randomUUIDv7();
+    await this.driver.event("test.written", { "prefect.resource.id": "test.written" }, [], { id });
+    const occurred = { since: "1970-01-01T00:00:00Z", until: "2100-01-01T00:00:00Z" };
+    const body = { filter: { occurred, id: { id: [id] } }, limit: 0 };
+    const count = () => this.prefect.api<{ total: number }>("POST", "/events/filter", body);
+    await waitUntil("every event is written", count, ({ total }) => total > 0);
   }
 
   private moveAll(db: Database): void {
