@@ -15,6 +15,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { prepareBrowser } from "../test/views/browser/browser.ts";
 import { describeGroup, loadNow, startBusyLoops, startLoadMeter } from "./machine-load.ts";
 import { prepareVariant, type ReadyVariant, VARIANTS } from "./prefect-versions.ts";
 import { preparePeer, preparePrefect } from "./python.ts";
@@ -26,6 +27,9 @@ const GROUP_LIMIT_MS = 90 * 60_000;
 /** For the installation of another Prefect. Beyond it, that one is not tested, which is printed. */
 const INSTALL_LIMIT_MS = 4 * 60_000;
 const BUSY_LOOPS = 2;
+/** Need a browser, which is installed apart; only `bun run test:browser` plays them. */
+const IN_BROWSER = "in a browser";
+const BROWSER_TESTS = "views/browser/";
 const SHOWN_SLOWEST = 10;
 
 interface Outcome {
@@ -200,14 +204,17 @@ function lanes(): { quick: Group[]; server: Group[] } {
   );
   const tests = names
     .filter(
-      (name) => name.endsWith(".test.ts") && (wanted.length === 0 || wanted.some((start) => name.startsWith(start))),
+      (name) =>
+        name.endsWith(".test.ts") &&
+        (wanted.length === 0 ? !name.startsWith(BROWSER_TESTS) : wanted.some((start) => name.startsWith(start))),
     )
     .toSorted();
+  const inBrowser = tests.filter((name) => name.startsWith(BROWSER_TESTS));
   const needsServer = (name: string) =>
     name.startsWith("real/") || /\/real-prefect\.ts|"\.venv"/.test(readFileSync(join(ROOT, "test", name), "utf8"));
   const path = (name: string) => `./test/${name}`;
   const folders = Map.groupBy(
-    tests.filter((name) => !needsServer(name)),
+    tests.filter((name) => !needsServer(name) && !inBrowser.includes(name)),
     (name) => (name.includes("/") ? (name.split("/")[0] ?? "") : "the tree"),
   );
   const say = (line: string) => console.log(`== ${line}`);
@@ -224,8 +231,17 @@ function lanes(): { quick: Group[]; server: Group[] } {
   );
   return {
     quick: [...folders].map(([name, files]) => ({ name, files: files.map(path) })),
-    server: [...others, ...tests.filter(needsServer).map((name) => ({ name, files: [path(name)] }))],
+    server: [
+      ...others,
+      ...(inBrowser.length > 0 ? [{ name: IN_BROWSER, files: inBrowser.map(path), prepare: readyBrowser }] : []),
+      ...tests.filter(needsServer).map((name) => ({ name, files: [path(name)] })),
+    ],
   };
+}
+
+async function readyBrowser(): Promise<ReadyVariant | { readonly reason: string }> {
+  const problem = await prepareBrowser((line) => console.log(`== ${line}`));
+  return problem ?? { env: {}, stop: async () => undefined };
 }
 
 /** Installs a real Prefect, and the official MCP server for the comparison. A failed installation counts as a failed test. */
@@ -246,7 +262,7 @@ async function main(): Promise<Outcome> {
     for (let group = groups.shift(); group; group = groups.shift()) outcomes.push(await runGroup(group, env));
     return sum(outcomes);
   };
-  const python = isWhole || server.length > 0 ? preparePython() : Promise.resolve(NOTHING);
+  const python = isWhole || server.some(({ name }) => name !== IN_BROWSER) ? preparePython() : Promise.resolve(NOTHING);
   const quickLane = async () => {
     const own = sum([isWhole ? await runChecks(env) : NOTHING, await work(quick)]);
     await python;

@@ -1,5 +1,5 @@
 /** Navigation between pages, and the page that is open. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { View } from "../calls.ts";
 import type { Place } from "./address.ts";
 import type { Args, Connection } from "./connection/connection.ts";
@@ -28,6 +28,13 @@ export function Shell({ connection, first, views, onPlace, onMove }: ShellProps)
     onPlace(next);
   };
   const Page = PAGES[place.view].component;
+  const page = useRef<HTMLElement>(null);
+  const isFirst = useRef(true);
+  // What had the focus left with the page before: the keyboard and a screen reader go on at the new one.
+  useEffect(() => {
+    if (!isFirst.current && !document.activeElement?.closest("nav")) page.current?.focus();
+    isFirst.current = false;
+  }, [place]);
   return (
     <>
       {views.length > 1 && (
@@ -44,7 +51,9 @@ export function Shell({ connection, first, views, onPlace, onMove }: ShellProps)
           ))}
         </nav>
       )}
-      <Page key={JSON.stringify(place)} connection={connection} args={place.args} nowMs={nowMs} open={open} />
+      <section ref={page} tabIndex={-1} class="page" aria-label={PAGES[place.view].title}>
+        <Page key={JSON.stringify(place)} connection={connection} args={place.args} nowMs={nowMs} open={open} />
+      </section>
     </>
   );
 }

@@ -3,10 +3,11 @@ import { listAt, numberAt, objectAt, textAt } from "../answers/read.ts";
 import type { Structured } from "../connection/connection.ts";
 import { Bars } from "../parts/bars.tsx";
 import { coveredBuckets } from "../parts/buckets.ts";
+import { countOf } from "../parts/count-of.ts";
 import { Loading, useAnswer, useCall } from "../parts/load.tsx";
 import { SourceLine } from "../parts/source-line.tsx";
 import { StateName, stateGroup } from "../parts/state-name.tsx";
-import { localTime } from "../parts/time.ts";
+import { ZonedTime } from "../parts/zoned-time.tsx";
 import type { PageProps } from "./page.ts";
 
 /** In the order of the bar: what asks for attention first. */
@@ -26,7 +27,7 @@ const STATES = [
 export function DashboardView({ connection, args, nowMs, open }: PageProps) {
   const loaded = useAnswer(connection, "get_dashboard", args);
   return (
-    <Loading loaded={loaded}>
+    <Loading loaded={loaded} title="Workspace">
       {(answer) => (
         <>
           <h1>Workspace</h1>
@@ -54,11 +55,11 @@ function Runs({ answer }: { answer: Structured }) {
   return (
     <section aria-labelledby="runs">
       <h2 id="runs">
-        {total} flow runs
+        {countOf(total, "flow run")}
         {textAt(window, "from") && (
           <small>
             {" "}
-            {localTime(textAt(window, "from") ?? "")} to {localTime(textAt(window, "to") ?? "")}
+            <ZonedTime at={textAt(window, "from")} /> to <ZonedTime at={textAt(window, "to")} />
           </small>
         )}
       </h2>
@@ -90,7 +91,9 @@ function Hours({ connection, args }: Pick<PageProps, "connection" | "args">) {
       ? [{ name: state.toLowerCase(), group: stateGroup(state), answer: answer.answer }]
       : [],
   );
-  if (series.length < loaded.length) return null;
+  const failed = loaded.find(({ answer }) => answer !== null && "error" in answer)?.answer;
+  if (failed) return <Loading loaded={failed}>{() => null}</Loading>;
+  if (series.length < loaded.length) return <p role="status">Loading…</p>;
   return <Bars label="Runs that ended, by hour" buckets={coveredBuckets(series)} />;
 }
 
@@ -138,7 +141,7 @@ function Slots({ answer }: { answer: Structured }) {
               <span class="code">{textAt(slot, "kind")}</span> {textAt(slot, "name")}{" "}
               <b>
                 {taken} of {limit ?? "?"}
-              </b>
+              </b>{" "}
               {limit !== null && limit > 0 && (
                 <meter
                   min={0}

@@ -3,7 +3,8 @@ import type { Structured } from "../connection/connection.ts";
 import { FieldList } from "../parts/field-list.tsx";
 import { Loading, useAnswer } from "../parts/load.tsx";
 import { SourceLine } from "../parts/source-line.tsx";
-import { ageWords, localTime } from "../parts/time.ts";
+import { ageWords } from "../parts/time.ts";
+import { ZonedTime } from "../parts/zoned-time.tsx";
 import type { PageProps } from "./page.ts";
 
 const VERDICTS: Readonly<Record<string, string>> = {
@@ -15,7 +16,7 @@ const VERDICTS: Readonly<Record<string, string>> = {
 export function DiagnosisView({ connection, args, nowMs, open }: PageProps) {
   const loaded = useAnswer(connection, "diagnose", args);
   return (
-    <Loading loaded={loaded}>
+    <Loading loaded={loaded} title="Diagnosis">
       {(answer) => {
         const verdict = textAt(answer, "verdict") ?? "";
         const window = objectAt(answer, "window");
@@ -29,7 +30,7 @@ export function DiagnosisView({ connection, args, nowMs, open }: PageProps) {
             <p>{textAt(answer, "state")}</p>
             {textAt(window, "from") && (
               <p class="quiet">
-                Judged from {localTime(textAt(window, "from") ?? "")} to {localTime(textAt(window, "to") ?? "")}.
+                Judged from <ZonedTime at={textAt(window, "from")} /> to <ZonedTime at={textAt(window, "to")} />.
               </p>
             )}
             <ol class="causes">
@@ -99,7 +100,7 @@ function Chain({ links, nowMs }: { links: readonly Structured[]; nowMs: number }
             {since && (
               <span class="quiet">
                 {" "}
-                since {localTime(since)} ({ageWords(since, nowMs)})
+                since <ZonedTime at={since} /> (<span class="age">{ageWords(since, nowMs)}</span>)
               </span>
             )}
             {textAt(link, "why") && <div>{textAt(link, "why")}</div>}

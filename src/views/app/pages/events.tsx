@@ -7,7 +7,8 @@ import { coveredBuckets } from "../parts/buckets.ts";
 import { FieldList } from "../parts/field-list.tsx";
 import { Loading, useAnswer, useCall } from "../parts/load.tsx";
 import { SourceLine } from "../parts/source-line.tsx";
-import { localTime } from "../parts/time.ts";
+import { VirtualList } from "../parts/virtual-list.tsx";
+import { ZonedTime } from "../parts/zoned-time.tsx";
 import type { PageProps } from "./page.ts";
 
 export function EventsView({ connection, args, nowMs, open }: PageProps) {
@@ -93,21 +94,25 @@ function Rows({ answer, chosen, choose }: { answer: Structured; chosen: string |
   const events = listAt(answer, "events");
   if (events.length === 0) return <p>No event in the covered window.</p>;
   return (
-    <ul class="rows">
-      {events.map((event) => {
+    <VirtualList
+      label="Events"
+      class="rows"
+      items={events}
+      keyOf={(event, index) => textAt(event, "id") ?? `${index}`}
+      row={(event) => {
         const id = textAt(event, "id") ?? "";
         return (
-          <li key={id}>
+          <>
             <button type="button" class="row" aria-expanded={id === chosen} onClick={() => choose(id)}>
-              <time dateTime={textAt(event, "occurred") ?? ""}>{localTime(textAt(event, "occurred") ?? "")}</time>{" "}
-              <b>{textAt(event, "event")}</b> {textAt(event, "resource_name") ?? textAt(event, "resource_id")}{" "}
+              <ZonedTime at={textAt(event, "occurred")} /> <b>{textAt(event, "event")}</b>{" "}
+              {textAt(event, "resource_name") ?? textAt(event, "resource_id")}{" "}
               <span class="quiet">{textAt(event, "deployment") ?? textAt(event, "flow")}</span>
             </button>
             {id === chosen && <FieldList value={event} />}
-          </li>
+          </>
         );
-      })}
-    </ul>
+      }}
+    />
   );
 }
 

@@ -1,24 +1,27 @@
 import { listAt, numberAt, objectAt, textAt } from "../answers/read.ts";
 import type { Structured } from "../connection/connection.ts";
+import { countOf } from "../parts/count-of.ts";
 import { Loading, useAnswer } from "../parts/load.tsx";
 import { SourceLine } from "../parts/source-line.tsx";
-import { durationWords, localTime } from "../parts/time.ts";
+import { durationWords, localTime, msOf } from "../parts/time.ts";
+import { VirtualList } from "../parts/virtual-list.tsx";
+import { ZonedTime } from "../parts/zoned-time.tsx";
 import type { PageProps } from "./page.ts";
 
 export function ForecastView({ connection, args, nowMs }: PageProps) {
   const loaded = useAnswer(connection, "forecast", args);
   return (
-    <Loading loaded={loaded}>
+    <Loading loaded={loaded} title="Forecast">
       {(answer) => {
         const window = objectAt(answer, "window");
         const assumptions = Array.isArray(answer.assumptions) ? answer.assumptions.map(String) : [];
         return (
           <>
             <h1>
-              {numberAt(answer, "total")} runs are due
+              {numberAt(answer, "total") === 1 ? "1 run is due" : `${numberAt(answer, "total") ?? "?"} runs are due`}
               <small class="quiet">
                 {" "}
-                {localTime(textAt(window, "from") ?? "")} to {localTime(textAt(window, "to") ?? "")}
+                <ZonedTime at={textAt(window, "from")} /> to <ZonedTime at={textAt(window, "to")} />
               </small>
             </h1>
             <Collisions answer={answer} />
@@ -54,9 +57,17 @@ function Collisions({ answer }: { answer: Structured }) {
           return (
             <li key={JSON.stringify([one.kind, one.name, one.from])} class="problem">
               <span class="code">{textAt(one, "kind")}</span> <b>{textAt(one, "name")}</b>{" "}
-              {textAt(one, "blocked") ?? `${numberAt(one, "limit")} slots`}: {numberAt(one, "runs")} runs of {names}{" "}
-              {wait === null ? "do not start" : `wait, the longest ${durationWords(wait)}`}, from{" "}
-              {localTime(textAt(one, "from") ?? "")} {to ? `to ${localTime(to)}` : "on"}
+              {textAt(one, "blocked") ?? countOf(numberAt(one, "limit"), "slot")}:{" "}
+              {countOf(numberAt(one, "runs"), "run")} of {names}{" "}
+              {wait === null ? "not starting" : `waiting, at most ${durationWords(wait)}`}, from{" "}
+              <ZonedTime at={textAt(one, "from")} />{" "}
+              {to ? (
+                <>
+                  to <ZonedTime at={to} />
+                </>
+              ) : (
+                "on"
+              )}
             </li>
           );
         })}
@@ -71,13 +82,19 @@ function Collisions({ answer }: { answer: Structured }) {
 /** One lane a deployment, over the window; the list below has the same runs. */
 function Lanes({ answer }: { answer: Structured }) {
   const window = objectAt(answer, "window");
-  const fromMs = new Date(textAt(window, "from") ?? "").getTime();
-  const spanMs = new Date(textAt(window, "to") ?? "").getTime() - fromMs;
+  const fromMs = msOf(textAt(window, "from"));
+  const spanMs = msOf(textAt(window, "to")) - fromMs;
   const lanes = new Map<string, Structured[]>();
   for (const run of listAt(answer, "runs")) {
     const name = textAt(run, "deployment") ?? "";
-    lanes.set(name, [...(lanes.get(name) ?? []), run]);
+    const lane = lanes.get(name);
+    if (lane) lane.push(run);
+    else lanes.set(name, [run]);
   }
+  // A page of the answer ends with its last run: what is due after it is not known here, and not nothing.
+  const isCut = typeof answer.next_cursor === "string";
+  const lastMs = msOf(textAt(listAt(answer, "runs").at(-1), "expected"));
+  const cutAt = isCut ? Math.max(0, (100 * (lastMs - fromMs)) / spanMs) : 100;
   return (
     <section aria-labelledby="runs">
       <h2 id="runs">Runs by deployment</h2>
@@ -88,8 +105,9 @@ function Lanes({ answer }: { answer: Structured }) {
               {name} <span class="quiet">{runs.length === 1 ? "1 run" : `${runs.length} runs`}</span>
             </span>
             <span class="lane" aria-hidden="true">
-              {runs.map((run) => {
-                const atMs = Math.max(0, new Date(textAt(run, "expected") ?? "").getTime() - fromMs);
+              {isCut && <span class="unknown" style={{ left: `${cutAt}%`, right: "0" }} />}
+              {ticksOf(runs, fromMs, spanMs).map((run) => {
+                const atMs = Math.max(0, msOf(textAt(run, "expected")) - fromMs);
                 const waits = textAt(run, "waits_for") !== null;
                 return (
                   <span
@@ -102,19 +120,31 @@ function Lanes({ answer }: { answer: Structured }) {
             </span>
             <details>
               <summary>Times</summary>
-              <ul>
-                {runs.map((run) => (
-                  <li key={textAt(run, "expected")}>{runWords(run)}</li>
-                ))}
-              </ul>
+              <VirtualList
+                label={`Runs of ${name}`}
+                class="times"
+                items={runs}
+                keyOf={(run, index) => `${textAt(run, "expected")} ${index}`}
+                row={runWords}
+              />
             </details>
           </li>
         ))}
       </ul>
-      {typeof answer.next_cursor === "string" && <p class="quiet">More runs are due than are shown.</p>}
+      {typeof answer.next_cursor === "string" && (
+        <p class="quiet">More runs are due than are shown: the hatched part is not listed.</p>
+      )}
     </section>
   );
 }
+
+/** One run for each place that a lane can show. */
+function ticksOf(runs: readonly Structured[], fromMs: number, spanMs: number): Structured[] {
+  const placeOf = (run: Structured) => Math.round((TICKS * (msOf(textAt(run, "expected")) - fromMs)) / spanMs);
+  return [...new Map(runs.map((run) => [`${placeOf(run)} ${textAt(run, "waits_for") !== null}`, run])).values()];
+}
+
+const TICKS = 250;
 
 function runWords(run: Structured): string {
   const duration = numberAt(run, "duration_s");

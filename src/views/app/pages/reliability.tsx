@@ -1,14 +1,17 @@
 import { listAt, numberAt, objectAt, textAt } from "../answers/read.ts";
 import type { Structured } from "../connection/connection.ts";
+import { countOf } from "../parts/count-of.ts";
 import { Loading, useAnswer } from "../parts/load.tsx";
 import { SourceLine } from "../parts/source-line.tsx";
-import { durationWords, localTime } from "../parts/time.ts";
+import { durationWords } from "../parts/time.ts";
+import { MOST_PLAIN, VirtualList } from "../parts/virtual-list.tsx";
+import { ZonedTime } from "../parts/zoned-time.tsx";
 import type { PageProps } from "./page.ts";
 
 export function ReliabilityView({ connection, args, nowMs }: PageProps) {
   const loaded = useAnswer(connection, "get_reliability", args);
   return (
-    <Loading loaded={loaded}>
+    <Loading loaded={loaded} title="Reliability">
       {(answer) => {
         const results = listAt(answer, "results");
         const window = objectAt(answer, "window");
@@ -18,10 +21,10 @@ export function ReliabilityView({ connection, args, nowMs }: PageProps) {
               Reliability by {textAt(answer, "group_by")?.replaceAll("_", " ")}
               <small class="quiet">
                 {" "}
-                {localTime(textAt(window, "from") ?? "")} to {localTime(textAt(window, "to") ?? "")}
+                <ZonedTime at={textAt(window, "from")} /> to <ZonedTime at={textAt(window, "to")} />
               </small>
             </h1>
-            {results.length === 0 ? <p>No run in this window.</p> : <Rows results={results} />}
+            {results.length === 0 ? <p>No run in this window.</p> : <Results results={results} />}
             <SourceLine answer={answer} nowMs={nowMs} />
           </>
         );
@@ -38,9 +41,30 @@ function seconds(value: number | null): string {
   return value === null ? "–" : durationWords(value);
 }
 
+/** A table that a page of the answer fills; more rows than that are a list. */
+function Results({ results }: { results: readonly Structured[] }) {
+  if (results.length <= MOST_PLAIN) return <Rows results={results} />;
+  return (
+    <VirtualList
+      label="Reliability"
+      class="rows"
+      items={results}
+      keyOf={(one, index) => textAt(one, "id") ?? `${index}`}
+      row={(one) => (
+        <>
+          <b>{textAt(one, "name")}</b> {countOf(numberAt(one, "runs"), "run")}, {percent(numberAt(one, "success_rate"))}{" "}
+          succeeded, median {seconds(numberAt(one, "p50_s"))}, 95 % {seconds(numberAt(one, "p95_s"))},{" "}
+          {numberAt(one, "late")} late
+        </>
+      )}
+    />
+  );
+}
+
 function Rows({ results }: { results: readonly Structured[] }) {
   return (
-    <div class="wide">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
+    <section class="wide" tabIndex={0} aria-label="Table">
       <table>
         <thead>
           <tr>
@@ -63,20 +87,24 @@ function Rows({ results }: { results: readonly Structured[] }) {
             return (
               <tr key={textAt(one, "id") ?? textAt(one, "name")}>
                 <th scope="row">{textAt(one, "name")}</th>
-                <td>{numberAt(one, "runs")}</td>
-                <td>{percent(numberAt(one, "success_rate"))}</td>
-                <td class="quiet">{percent(numberAt(before, "success_rate"))}</td>
-                <td>{seconds(numberAt(one, "p50_s"))}</td>
-                <td class="quiet">{seconds(numberAt(before, "p50_s"))}</td>
-                <td>{seconds(numberAt(one, "p95_s"))}</td>
-                <td>{numberAt(one, "late")}</td>
-                <td>{seconds(numberAt(one, "time_to_recover_s"))}</td>
-                <td>{last ? localTime(last) : "none known"}</td>
+                <td data-label="Runs">{numberAt(one, "runs")}</td>
+                <td data-label="Success">{percent(numberAt(one, "success_rate"))}</td>
+                <td data-label="Success before" class="quiet">
+                  {percent(numberAt(before, "success_rate"))}
+                </td>
+                <td data-label="Median">{seconds(numberAt(one, "p50_s"))}</td>
+                <td data-label="Median before" class="quiet">
+                  {seconds(numberAt(before, "p50_s"))}
+                </td>
+                <td data-label="95 %">{seconds(numberAt(one, "p95_s"))}</td>
+                <td data-label="Late">{numberAt(one, "late")}</td>
+                <td data-label="To recover">{seconds(numberAt(one, "time_to_recover_s"))}</td>
+                <td data-label="Last success">{last ? <ZonedTime at={last} /> : "none known"}</td>
               </tr>
             );
           })}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }

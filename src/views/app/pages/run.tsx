@@ -1,15 +1,23 @@
 import { logCall, taskCall } from "../../calls.ts";
 import { listAt, numberAt, objectAt, textAt } from "../answers/read.ts";
 import type { Structured } from "../connection/connection.ts";
+import { Excerpt } from "../parts/excerpt.tsx";
 import { Loading, useAnswer, useCall } from "../parts/load.tsx";
 import { SourceLine } from "../parts/source-line.tsx";
 import { StateName, stateGroup } from "../parts/state-name.tsx";
-import { durationWords, localTime } from "../parts/time.ts";
+import { durationWords, msOf } from "../parts/time.ts";
+import { VirtualList } from "../parts/virtual-list.tsx";
+import { ZonedTime } from "../parts/zoned-time.tsx";
 import type { PageProps } from "./page.ts";
 
 export function RunView(props: PageProps) {
   if (props.args.flow_run !== undefined) return <OneRun {...props} />;
-  return <p role="alert">This view needs a flow run. Open one from the dashboard or the diagnosis.</p>;
+  return (
+    <>
+      <h1>Run</h1>
+      <p role="alert">This view needs a flow run. Open one from the dashboard or the diagnosis.</p>
+    </>
+  );
 }
 
 function OneRun({ connection, args, nowMs, open }: PageProps) {
@@ -17,7 +25,7 @@ function OneRun({ connection, args, nowMs, open }: PageProps) {
   const tasks = useCall(connection, taskCall(args));
   const logs = useCall(connection, logCall(args));
   return (
-    <Loading loaded={timeline}>
+    <Loading loaded={timeline} title="Run">
       {(answer) => {
         const subject = objectAt(answer, "subject");
         return (
@@ -53,20 +61,24 @@ function OneRun({ connection, args, nowMs, open }: PageProps) {
 
 function Entries({ entries }: { entries: readonly Structured[] }) {
   return (
-    <ol class="entries">
-      {entries.map((entry) => (
-        <li key={textAt(entry, "id")}>
-          <time dateTime={textAt(entry, "time") ?? ""}>{localTime(textAt(entry, "time") ?? "")}</time>{" "}
+    <VirtualList
+      label="What happened"
+      class="entries"
+      items={entries}
+      keyOf={(entry, index) => `${textAt(entry, "id")} ${index}`}
+      row={(entry) => (
+        <>
+          <ZonedTime at={textAt(entry, "time")} />{" "}
           {textAt(entry, "kind") === "state" ? (
             <StateName name={textAt(entry, "what") ?? ""} />
           ) : (
             <span>{textAt(entry, "what")}</span>
           )}
           {textAt(entry, "of") && <span class="quiet"> {textAt(entry, "of")}</span>}
-          {textAt(entry, "message") && <pre>{textAt(entry, "message")}</pre>}
-        </li>
-      ))}
-    </ol>
+          {textAt(entry, "message") && <Excerpt text={textAt(entry, "message") ?? ""} />}
+        </>
+      )}
+    />
   );
 }
 
@@ -74,7 +86,7 @@ function Entries({ entries }: { entries: readonly Structured[] }) {
 function Tasks({ answer, nowMs }: { answer: Structured; nowMs: number }) {
   const tasks = listAt(answer, "task_runs")
     .map((task) => {
-      const startMs = new Date(textAt(task, "start_time") ?? "").getTime();
+      const startMs = msOf(textAt(task, "start_time"));
       const duration = numberAt(task, "duration");
       const endMs = duration === null ? nowMs : startMs + duration * 1000;
       return { task, startMs, endMs };
@@ -86,36 +98,42 @@ function Tasks({ answer, nowMs }: { answer: Structured; nowMs: number }) {
   const place = (ms: number) => `${(100 * (ms - firstMs)) / (lastMs - firstMs)}%`;
   if (tasks.length === 0) return <p>No task run.</p>;
   return (
-    <ul class="gantt">
-      {tasks.map(({ task, startMs, endMs }) => {
-        const name = textAt(task, "name") ?? "";
-        const type = textAt(task, "state_type") ?? "";
-        const isStarted = !Number.isNaN(startMs);
-        const words = isStarted ? durationWords((endMs - startMs) / 1000) : "not started";
-        return (
-          <li key={textAt(task, "id")}>
-            <span class="label">
-              {name} <StateName name={textAt(task, "state_name") ?? type} type={type} />{" "}
-              <span class="quiet">
-                {words}
-                {(numberAt(task, "run_count") ?? 1) > 1 && `, attempt ${numberAt(task, "run_count")}`}
+    <>
+      <VirtualList
+        label="Tasks and subflows"
+        class="gantt"
+        items={tasks}
+        keyOf={({ task }, index) => textAt(task, "id") ?? `${index}`}
+        row={({ task, startMs, endMs }) => {
+          const type = textAt(task, "state_type") ?? "";
+          const isStarted = !Number.isNaN(startMs);
+          return (
+            <>
+              <span class="label">
+                {textAt(task, "name")} <StateName name={textAt(task, "state_name") ?? type} type={type} />{" "}
+                <span class="quiet">
+                  {isStarted ? durationWords((endMs - startMs) / 1000) : "not started"}
+                  {(numberAt(task, "run_count") ?? 1) > 1 && `, attempt ${numberAt(task, "run_count")}`}
+                </span>
               </span>
-            </span>
-            <span class="lane" aria-hidden="true">
-              {isStarted && (
-                <span
-                  class={stateGroup(type)}
-                  style={{ left: place(startMs), width: `${(100 * (endMs - startMs)) / (lastMs - firstMs)}%` }}
-                />
-              )}
-            </span>
-          </li>
-        );
-      })}
-      {typeof answer.next_cursor === "string" && <li class="quiet">More task runs exist than are shown.</li>}
-    </ul>
+              <span class="lane" aria-hidden="true">
+                {isStarted && (
+                  <span
+                    class={stateGroup(type)}
+                    style={{ left: place(startMs), width: `${(100 * (endMs - startMs)) / (lastMs - firstMs)}%` }}
+                  />
+                )}
+              </span>
+            </>
+          );
+        }}
+      />
+      {typeof answer.next_cursor === "string" && <p class="quiet">More task runs exist than are shown.</p>}
+    </>
   );
 }
+
+const LEVELS: Readonly<Record<string, string>> = { ERROR: "error", CRITICAL: "critical", WARNING: "warning" };
 
 function Lines({ answer }: { answer: Structured }) {
   const lines = listAt(answer, "logs");
@@ -128,14 +146,19 @@ function Lines({ answer }: { answer: Structured }) {
           The last {lines.length} of {total} lines.
         </p>
       )}
-      <ol class="logs">
-        {lines.map((line) => (
-          <li key={numberAt(line, "n")} class={textAt(line, "level")?.toLowerCase()}>
-            <time dateTime={textAt(line, "timestamp") ?? ""}>{localTime(textAt(line, "timestamp") ?? "")}</time>{" "}
-            <b>{textAt(line, "level")}</b> <span>{textAt(line, "message")}</span>
-          </li>
-        ))}
-      </ol>
+      <VirtualList
+        label="Log lines"
+        class="logs"
+        items={lines}
+        keyOf={(line, index) => `${numberAt(line, "n") ?? index}`}
+        row={(line) => (
+          <span class={LEVELS[textAt(line, "level") ?? ""] ?? ""}>
+            <ZonedTime at={textAt(line, "timestamp")} /> <b>{textAt(line, "level")}</b>{" "}
+            {textAt(line, "task_run") && <i class="quiet">{textAt(line, "task_run")} </i>}
+            <span>{textAt(line, "message")}</span>
+          </span>
+        )}
+      />
     </>
   );
 }

@@ -3,6 +3,7 @@
 import { listAt, numberAt, objectAt, textAt } from "../answers/read.ts";
 import type { Structured } from "../connection/connection.ts";
 import type { Bucket } from "./bars.tsx";
+import { msOf } from "./time.ts";
 
 export interface Series {
   readonly name: string;
@@ -33,18 +34,14 @@ export function coveredBuckets(series: readonly Series[]): Bucket[] {
 function isCovered(answer: Structured, start: string): boolean {
   const coverage = objectAt(answer, "coverage");
   const window = objectAt(answer, "window");
-  const fromMs = timeOf(start);
+  const fromMs = msOf(start);
   const untilMs = fromMs + (numberAt(answer, "interval_seconds") ?? 0) * 1000;
   const overlaps = (from: string | null, to: string | null) =>
-    from !== null && to !== null && timeOf(from) < untilMs && timeOf(to) > fromMs;
+    from !== null && to !== null && msOf(from) < untilMs && msOf(to) > fromMs;
   if (listAt(coverage, "gaps").some((gap) => overlaps(textAt(gap, "from"), textAt(gap, "to")))) return false;
   if (coverage.complete === true) return true;
   // The first and the last bucket of the window reach beyond it.
-  const from = Math.max(fromMs, timeOf(textAt(window, "from") ?? start));
-  const to = Math.min(untilMs, timeOf(textAt(window, "to") ?? start) || untilMs);
-  return timeOf(textAt(coverage, "from") ?? "") <= from && timeOf(textAt(coverage, "to") ?? "") >= to;
-}
-
-function timeOf(iso: string): number {
-  return new Date(iso).getTime();
+  const from = Math.max(fromMs, msOf(textAt(window, "from") ?? start));
+  const to = Math.min(untilMs, msOf(textAt(window, "to") ?? start) || untilMs);
+  return msOf(textAt(coverage, "from") ?? "") <= from && msOf(textAt(coverage, "to") ?? "") >= to;
 }

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { ViewCall } from "../../calls.ts";
+import { visible, visibleAnswer } from "../answers/visible.ts";
 import { type Args, CallError, type Connection, type Structured } from "../connection/connection.ts";
 
 type Loaded = { readonly answer: Structured } | { readonly error: CallError } | null;
@@ -14,7 +15,7 @@ export function useAnswer(connection: Connection, tool: string, args: Args): Loa
     let isCurrent = true;
     const load = () =>
       connection.call(tool, args).then(
-        (answer) => isCurrent && setLoaded({ answer }),
+        (answer) => isCurrent && setLoaded({ answer: visibleAnswer(answer) }),
         (error: unknown) => {
           if (isCurrent)
             setLoaded({ error: error instanceof CallError ? error : new CallError({ message: String(error) }) });
@@ -34,13 +35,26 @@ export function useCall(connection: Connection, { tool, args }: ViewCall): Loade
   return useAnswer(connection, tool, args);
 }
 
-export function Loading({ loaded, children }: { loaded: Loaded; children: (answer: Structured) => ComponentChildren }) {
-  if (loaded === null) return <p role="status">Loading…</p>;
-  if ("answer" in loaded) return <>{children(loaded.answer)}</>;
+interface LoadingProps {
+  readonly loaded: Loaded;
+  /** The page's heading while there is no answer to make one of. */
+  readonly title?: string;
+  children(answer: Structured): ComponentChildren;
+}
+
+export function Loading({ loaded, title, children }: LoadingProps) {
+  if (loaded !== null && "answer" in loaded) return <>{children(loaded.answer)}</>;
   return (
-    <div role="alert" class="problem">
-      <p>{loaded.error.message}</p>
-      {loaded.error.hint && <p>{loaded.error.hint}</p>}
-    </div>
+    <>
+      {title && <h1>{title}</h1>}
+      {loaded === null ? (
+        <p role="status">Loading…</p>
+      ) : (
+        <div role="alert" class="problem">
+          <p>{visible(loaded.error.message)}</p>
+          {loaded.error.hint && <p>{visible(loaded.error.hint)}</p>}
+        </div>
+      )}
+    </>
   );
 }

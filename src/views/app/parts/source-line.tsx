@@ -2,7 +2,8 @@
 
 import { listAt, objectAt, textAt } from "../answers/read.ts";
 import type { Structured } from "../connection/connection.ts";
-import { ageWords, localTime, ZONE } from "./time.ts";
+import { ageWords, ZONE } from "./time.ts";
+import { ZonedTime } from "./zoned-time.tsx";
 
 const SOURCES: Readonly<Record<string, string>> = {
   record: "from the local record",
@@ -23,12 +24,17 @@ export function SourceLine({ answer, nowMs }: { answer: Structured; nowMs: numbe
       {source && <span>{SOURCES[source] ?? source}</span>}
       {asOf && (
         <span>
-          as of <time dateTime={asOf}>{localTime(asOf)}</time> ({ageWords(asOf, nowMs)})
+          as of <ZonedTime at={asOf} /> (<span class="age">{ageWords(asOf, nowMs)}</span>)
         </span>
       )}
       {isPartial && (
         <strong role="status">
-          not everything is covered{from && to ? `: only ${localTime(from)} to ${localTime(to)}` : ""}
+          not everything is covered
+          {from && to && (
+            <>
+              : only <ZonedTime at={from} /> to <ZonedTime at={to} />
+            </>
+          )}
           {gaps.length > 0 && `, with ${gaps.length} ${gaps.length === 1 ? "gap" : "gaps"}`}
         </strong>
       )}

@@ -11,10 +11,17 @@ const DAY_AND_TIME = new Intl.DateTimeFormat(undefined, {
   second: "2-digit",
 });
 
+/** NaN for what is no ISO 8601 time with a zone: `Date` reads a time into many other texts. */
+export function msOf(iso: string | null): number {
+  return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)$/.test(iso ?? "")
+    ? new Date(iso ?? "").getTime()
+    : Number.NaN;
+}
+
 /** `iso`: ISO 8601, also with six fractional digits. Other texts come back as they are. */
 export function localTime(iso: string): string {
-  const date = new Date(iso);
-  return Number.isNaN(date.getTime()) ? iso : DAY_AND_TIME.format(date);
+  const ms = msOf(iso);
+  return Number.isNaN(ms) ? iso : DAY_AND_TIME.format(ms);
 }
 
 const UNITS = [
@@ -38,5 +45,6 @@ export function durationWords(seconds: number): string {
 }
 
 export function ageWords(iso: string, nowMs: number): string {
-  return `${durationWords((nowMs - new Date(iso).getTime()) / 1000)} ago`;
+  const ms = msOf(iso);
+  return Number.isNaN(ms) ? "age not known" : `${durationWords((nowMs - ms) / 1000)} ago`;
 }
