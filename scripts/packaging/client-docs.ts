@@ -103,7 +103,7 @@ paths of Bun and of the program, for the user and not for one project. \`--print
 entries below are what to write by hand, where \`bunx\` is on the client's PATH; a desktop program usually needs its absolute path.
 
 A profile of Prefect reaches every client, because it is in the home folder; variables of a shell do not. \`prefect-mcp-bun doctor\` starts
-the server as a client does and calls a tool.
+the server as a client does and calls a tool, once by itself and once by the command in the file of each client that has the server.
 
 A server that runs in a container, for any client: \`docker run -i --rm -v prefect-mcp-records:/data -v "$HOME/.prefect:/data/.prefect:ro"
 prefect-mcp-bun serve\` (the image of [packaging](../packaging/README.md#container)).

@@ -12,6 +12,7 @@ import { changedServerNote, isOtherServer } from "../queries/source/other-server
 import { chosenSettings } from "./arguments/chosen-settings.ts";
 import type { CommandContext } from "./command.ts";
 import { checkSetup, exitCodeOf } from "./doctor/checks.ts";
+import { checkConfiguredClients } from "./doctor/configured-clients.ts";
 import { readStatus } from "./doctor/read-status.ts";
 import { checkRoundTrip } from "./doctor/round-trip.ts";
 import { doctorJson, doctorLines } from "./doctor/text.ts";
@@ -22,10 +23,10 @@ export async function runDoctor(ctx: CommandContext): Promise<number> {
   const { invocation, out, entry, signal } = ctx;
   const environment = readEnvironment();
   const flags = invocation.settings;
-  const roundTrip = (here: ResolvedSettings) => {
-    const machine = { ...environment, exists: existsSync, which: () => null };
-    const words = programWords({ executable: process.execPath, entry, real: (path) => path }, machine);
-    return checkRoundTrip({
+  const machine = { ...environment, exists: existsSync, which: () => null };
+  const words = programWords({ executable: process.execPath, entry, real: (path) => path }, machine);
+  const roundTrip = (here: ResolvedSettings) =>
+    checkRoundTrip({
       ...environment,
       command: [...words, ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value])],
       clock: systemClock,
@@ -33,7 +34,6 @@ export async function runDoctor(ctx: CommandContext): Promise<number> {
       here,
       settingsWith: (env) => loadSettings({ ...environment, env, flags, cwd: environment.home }),
     });
-  };
   const settings = await chosenSettings(ctx);
   // No log: the report lists the same problems.
   await using app = openApp({ settings, entry, version: VERSION, clock: systemClock, logger: silentLogger });
@@ -51,7 +51,11 @@ export async function runDoctor(ctx: CommandContext): Promise<number> {
     serverNote: () => changedServerNote(app.query()),
     readRecord: () => readStatus(app.query(), recordFile ?? ""),
   });
-  const report = { ...checked, findings: [...checked.findings, ...(await roundTrip(resolved))] };
+  const clients = [
+    ...(await roundTrip(resolved)),
+    ...(await checkConfiguredClients({ machine, command: words, clock: systemClock, signal })),
+  ];
+  const report = { ...checked, findings: [...checked.findings, ...clients] };
   if (invocation.switches.has("json")) out.json(doctorJson(report));
   else out.lines(doctorLines(report));
   return exitCodeOf(report);

@@ -157,7 +157,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
   cli: {
     "": ["arguments", "doctor", "setup", "terminal"],
     arguments: [],
-    doctor: ["terminal"],
+    doctor: ["setup", "setup/formats", "terminal"],
     setup: ["setup/formats"],
     "setup/formats": [],
     terminal: [],

@@ -90,6 +90,7 @@ export const COMMAND_SPECS = {
     flags: { json: JSON_FLAG },
     details: [
       "It lists every setting with its origin (secrets masked) and says for each problem how to solve it.",
+      "It starts the server as a client does, and again by the command in each client that has it, and calls a tool.",
       "Exit code 0 when nothing has to be fixed, else 1.",
     ],
   },

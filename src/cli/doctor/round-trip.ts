@@ -28,8 +28,13 @@ export interface RoundTrip {
   settingsWith(env: Readonly<Record<string, string>>): ResolvedSettings;
 }
 
+/** What every client passes to a server. */
+export function bareEnvironment(env: RoundTrip["env"]): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => PASSED.test(name)));
+}
+
 export async function checkRoundTrip(trip: RoundTrip): Promise<DoctorFinding[]> {
-  const env = Object.fromEntries(Object.entries(trip.env).filter(([name]) => PASSED.test(name)));
+  const env = bareEnvironment(trip.env);
   return [await checkAnswer(trip, env), ...checkSame(trip, trip.settingsWith(env))];
 }
 
@@ -50,7 +55,7 @@ function checkSame({ here }: RoundTrip, there: ResolvedSettings): DoctorFinding[
 async function checkAnswer(trip: RoundTrip, env: Readonly<Record<string, string>>): Promise<DoctorFinding> {
   const { command, home, clock, signal } = trip;
   const startMs = clock.steadyMs();
-  const problem = await callOnce(command, { env: { ...env, PREFECT_MCP_SYNC: "false" }, cwd: home, clock, signal });
+  const problem = await callOnce(command, { env, cwd: home, clock, signal });
   const tookMs = Math.round(clock.steadyMs() - startMs);
   if (problem === null) {
     const what = sentence`A client can start the server: it answers a tool call ${tookMs} ms after its start.`;
@@ -66,7 +71,7 @@ async function checkAnswer(trip: RoundTrip, env: Readonly<Record<string, string>
 }
 
 interface Start {
-  readonly env: Record<string, string>;
+  readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -82,10 +87,14 @@ const REQUESTS = [
   { id: 2, method: "tools/call", params: { name: TOOL, arguments: {} } },
 ];
 
-/** Why there was no answer; null when there was one. The process has ended then. */
-async function callOnce(command: readonly string[], { env, cwd, clock, signal }: Start): Promise<string | null> {
+/** Why there was no answer; null when there was one. The process does not sync, and has ended then. */
+export async function callOnce(
+  command: readonly string[],
+  { cwd, clock, signal, ...start }: Start,
+): Promise<string | null> {
   const ending = new AbortController();
   try {
+    const env = { ...start.env, PREFECT_MCP_SYNC: "false" };
     const child = Bun.spawn([...command], { env, cwd, stdio: ["pipe", "pipe", "ignore"] });
     const late = clock
       .sleep(WITHIN_MS, AbortSignal.any([signal, ending.signal]))

@@ -50,6 +50,8 @@ export interface McpClient {
   readonly where: string;
   /** Paths that exist where the client is installed or was used. */
   signs(machine: Machine): readonly string[];
+  /** Whether people start it from the desktop, where it does not have the PATH of a shell. */
+  readonly isDesktop: boolean;
   /** Names of its program, found on PATH. */
   readonly programs: readonly string[];
   /** Keys from the root of the file to the table of servers. */

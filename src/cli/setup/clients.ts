@@ -51,6 +51,7 @@ export const CLIENTS: readonly McpClient[] = [
   {
     id: "claude-code",
     title: "Claude Code",
+    isDesktop: false,
     format: "json",
     file: (machine) => pathsOf(machine).join(machine.env.CLAUDE_CONFIG_DIR || machine.home, ".claude.json"),
     where: "`~/.claude.json`, `mcpServers`",
@@ -74,6 +75,7 @@ export const CLIENTS: readonly McpClient[] = [
   {
     id: "claude-desktop",
     title: "Claude Desktop",
+    isDesktop: true,
     format: "json",
     file: (machine) => pathsOf(machine).join(desktopFolder(machine), "claude_desktop_config.json"),
     where:
@@ -94,6 +96,7 @@ export const CLIENTS: readonly McpClient[] = [
   {
     id: "cursor",
     title: "Cursor",
+    isDesktop: true,
     format: "json",
     file: (machine) => inHome(machine, ".cursor", "mcp.json"),
     where: "`~/.cursor/mcp.json`, `mcpServers`",
@@ -112,6 +115,7 @@ export const CLIENTS: readonly McpClient[] = [
   {
     id: "vscode",
     title: "VS Code",
+    isDesktop: true,
     format: "json",
     file: (machine) => pathsOf(machine).join(codeFolder(machine), "mcp.json"),
     where: "`mcp.json` of the user profile (command “MCP: Open User Configuration”), `servers`",
@@ -132,6 +136,7 @@ export const CLIENTS: readonly McpClient[] = [
   {
     id: "windsurf",
     title: "Windsurf",
+    isDesktop: true,
     format: "json",
     file: (machine) => inHome(machine, ".codeium", "windsurf", "mcp_config.json"),
     where: "`~/.codeium/windsurf/mcp_config.json`, `mcpServers`",
@@ -150,6 +155,7 @@ export const CLIENTS: readonly McpClient[] = [
   {
     id: "codex",
     title: "Codex",
+    isDesktop: false,
     format: "toml",
     file: (machine) => pathsOf(machine).join(namedFolder(machine, "CODEX_HOME", ".codex"), "config.toml"),
     where: "`~/.codex/config.toml`, `[mcp_servers.prefect]`",
@@ -174,6 +180,7 @@ export const CLIENTS: readonly McpClient[] = [
   {
     id: "gemini",
     title: "Gemini CLI",
+    isDesktop: false,
     format: "json",
     file: (machine) => inHome(machine, ".gemini", "settings.json"),
     where: "`~/.gemini/settings.json`, `mcpServers`",
@@ -195,6 +202,7 @@ export const CLIENTS: readonly McpClient[] = [
   {
     id: "zed",
     title: "Zed",
+    isDesktop: true,
     format: "json",
     file: (machine) => pathsOf(machine).join(zedFolder(machine), "settings.json"),
     where: "`settings.json` (`~/.config/zed/`, Windows `%APPDATA%\\Zed\\`), `context_servers`",
@@ -210,6 +218,7 @@ export const CLIENTS: readonly McpClient[] = [
   {
     id: "opencode",
     title: "opencode",
+    isDesktop: false,
     format: "json",
     file: (machine) => {
       const { join } = pathsOf(machine);
@@ -234,6 +243,7 @@ export const CLIENTS: readonly McpClient[] = [
   {
     id: "goose",
     title: "Goose",
+    isDesktop: true,
     format: "yaml",
     file: (machine) => pathsOf(machine).join(gooseFolder(machine), "config.yaml"),
     where: "`~/.config/goose/config.yaml` (Windows `%APPDATA%\\Block\\goose\\config\\`), `extensions`",
@@ -257,6 +267,7 @@ export const CLIENTS: readonly McpClient[] = [
   {
     id: "copilot",
     title: "Copilot CLI",
+    isDesktop: false,
     format: "json",
     file: (machine) => pathsOf(machine).join(namedFolder(machine, "COPILOT_HOME", ".copilot"), "mcp-config.json"),
     where: "`~/.copilot/mcp-config.json`, `mcpServers`",
@@ -272,6 +283,7 @@ export const CLIENTS: readonly McpClient[] = [
   {
     id: "cline",
     title: "Cline (VS Code)",
+    isDesktop: true,
     format: "json",
     file: (machine) =>
       pathsOf(machine).join(
@@ -294,6 +306,7 @@ export const CLIENTS: readonly McpClient[] = [
   {
     id: "cline-cli",
     title: "Cline CLI",
+    isDesktop: false,
     format: "json",
     file: (machine) =>
       pathsOf(machine).join(namedFolder(machine, "CLINE_DIR", ".cline"), "data", "settings", "cline_mcp_settings.json"),
@@ -310,6 +323,7 @@ export const CLIENTS: readonly McpClient[] = [
   {
     id: "kiro",
     title: "Kiro",
+    isDesktop: true,
     format: "json",
     file: (machine) => inHome(machine, ".kiro", "settings", "mcp.json"),
     where: "`~/.kiro/settings/mcp.json`, `mcpServers`",

@@ -6,7 +6,7 @@ import { type ConfigFile, readConfigFile } from "./config-file.ts";
 import { readEntry, UneditableError, withEntry, withListed, withoutEntry, withoutListed } from "./edit-config.ts";
 import type { FileFormat } from "./formats/format.ts";
 import { loadFormat } from "./formats/load-format.ts";
-import { isPlainTable } from "./formats/nested.ts";
+import { flagsOf, isOurs } from "./known-entry.ts";
 
 export interface FileChange {
   readonly file: ConfigFile;
@@ -102,20 +102,6 @@ async function ruleChanges({ allowing }: McpClient, machine: Machine, edit: Edit
   const file = readConfigFile(allowing.file(machine));
   const format = await loadFormat("json");
   return [{ file, next: editing(file, () => edit(allowing.rule, format, file.text ?? "", allowing.rules)) }];
-}
-
-/** Names of flags (`--profile`) among the words of an entry's command. Their values may be private. */
-function flagsOf(entry: unknown): string[] {
-  const words = isPlainTable(entry) ? Object.values(entry).filter(Array.isArray).flat() : [];
-  const flags = words.map((word) => (typeof word === "string" ? /^--[a-z][a-z-]*/.exec(word)?.[0] : undefined));
-  return flags.filter((flag) => flag !== undefined);
-}
-
-/** Whether an entry starts this program, from wherever it was installed. */
-function isOurs(entry: unknown, launch: Launch): boolean {
-  const text = JSON.stringify(entry) ?? "";
-  const program = launch.args.find((word) => /\.[jt]s$/.test(word)) ?? launch.command;
-  return text.includes("prefect-mcp-bun") || text.includes(JSON.stringify(program).slice(1, -1));
 }
 
 function foreignEntry({ path }: ConfigFile, name: string): AppError {
