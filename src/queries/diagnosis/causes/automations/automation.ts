@@ -4,6 +4,7 @@ import { addUs, formatIsoSeconds, parseIsoUs, SECOND_US, type ServerUs } from ".
 import { truncate } from "../../../../lib/truncate.ts";
 import type { PrefectEvent } from "../../../../model/events/event.ts";
 import type { EventTrigger } from "../../../../model/objects/automation-trigger.ts";
+import { nearestLast } from "../../findings/near-misses.ts";
 import { OF_AUTOMATIONS, type Scopes, wider } from "../../findings/scopes.ts";
 import type { AutomationFacts, CauseModule, Facts, Finding } from "../../findings/types.ts";
 import { enumerated, nameList, plural } from "../../findings/wording.ts";
@@ -305,14 +306,15 @@ function noMatch(
     [missed?.notStarted ?? [], sentence`no ${nameList(trigger.after)} occurred before it`],
     [missed?.late ?? [], own("it occurred before the current window: it arrived late, or the trigger had just fired")],
   ];
-  const [events, reason] = reasons.find(([found]) => found.length > 0) ?? [[], own("")];
+  const [found, reason] = reasons.find(([missedEvents]) => missedEvents.length > 0) ?? [[], own("")];
+  const events = nearestLast(found, trigger);
   const last = events.at(-1);
   const isNearMiss = last !== undefined;
   return {
     code: isNearMiss ? "automation_match" : "automation_no_event",
     severity: isNearMiss ? "problem" : "note",
     summary: isNearMiss
-      ? sentence`Automation ${asName(automation.name)} has not fired because no event matches its trigger: ${plural(events.length, "event")} named ${asName(last.event)} arrived, but ${reason} (last from ${asName(last.resource["prefect.resource.name"] ?? last.resource["prefect.resource.id"] ?? "unknown")}).`
+      ? sentence`Automation ${asName(automation.name)} has not fired because no event matches its trigger: ${plural(events.length, "event")} named ${asName(last.event)} arrived, but ${reason} (the nearest from ${asName(last.resource["prefect.resource.name"] ?? last.resource["prefect.resource.id"] ?? "unknown")}).`
       : sentence`Automation ${asName(automation.name)} has had no reason to fire: ${expects === "any event" ? "no event" : sentence`no ${expects}`} since it was created.`,
     evidence: {
       ...shared,
