@@ -100,6 +100,12 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
     }
   });
 
+  /**
+   * Whether the requests count for the others to the account. A caller names any account: until Prefect has answered it, anyone could
+   * delay the workspaces of others by requests with a wrong key.
+   */
+  const countsForAccount = () => connection.isNamedByCaller !== true || hasAnswered;
+
   /** Waits for the end of a `Retry-After` that another request to the account was answered with. */
   async function awaitAccount({ endMs, signal }: Call): Promise<void> {
     const { account } = deps;
@@ -109,11 +115,12 @@ export function createHttp(connection: PrefectConnection, deps: HttpDeps): Http 
       if (clock.steadyMs() + waitMs >= endMs) throw new TransportFailure("paused", `${waitMs}`);
       await clock.sleep(waitMs, signal);
     }
-    if (!account.isTakenBefore) account.budget.spend();
+    if (!account.isTakenBefore && countsForAccount()) account.budget.spend();
   }
 
   /** What Prefect says about the rate counts for all requests to the account. */
   function pauseAccount({ status, headers: received }: HttpAnswer): void {
+    if (!countsForAccount()) return;
     const retryAfterMs = parseRetryAfterMs(received);
     if (status === 429) deps.account?.budget.pause(retryAfterMs ?? DEFAULT_PAUSE_MS);
     else if (status === 503 && retryAfterMs !== undefined) deps.account?.budget.pause(retryAfterMs);

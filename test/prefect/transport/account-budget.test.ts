@@ -1,6 +1,11 @@
 import { describe, expect, test } from "bun:test";
+import { systemClock } from "../../../src/lib/clock.ts";
+import { silentLogger } from "../../../src/lib/logger.ts";
+import { createPrefectClient } from "../../../src/prefect/client.ts";
 import { AccountBudget } from "../../../src/prefect/transport/account-budget.ts";
 import { RequestBudget } from "../../../src/sync/server/request-budget.ts";
+import { DEFAULT_CONNECTION } from "../../support/default-connection.ts";
+import { startFakePrefect } from "../../support/fake-prefect/fake-prefect.ts";
 import { ManualClock, neverAborted } from "../../sync/engine-harness.ts";
 
 function anAccount(perMinute: number) {
@@ -96,5 +101,45 @@ describe("the budget of an account", () => {
       ),
     );
     expect((taken[0] ?? 0) + (taken[1] ?? 0)).toBe(3_000);
+  });
+});
+
+describe("a client of the account", () => {
+  test.each([
+    { isNamedByCaller: false, pausedBefore: true },
+    { isNamedByCaller: true, pausedBefore: false },
+  ])("delays the others: %p; a caller's only after Prefect has answered it", async (given) => {
+    await using fake = await startFakePrefect();
+    const budget = new AccountBudget(systemClock);
+    const client = createPrefectClient(
+      { ...DEFAULT_CONNECTION, url: fake.url, csrf: false, maxRetries: 0, isNamedByCaller: given.isNamedByCaller },
+      { clock: systemClock, logger: silentLogger, account: { budget, isTakenBefore: false } },
+    );
+    const refused = async () => {
+      fake.faults.fail("/flows/filter", { status: 429, headers: { "retry-after": "30" } });
+      return await client.filterObjects("flow", { limit: 1 }).catch((error: unknown) => error);
+    };
+    expect(await refused()).toMatchObject({ code: "rate_limited" });
+    expect(budget.pausedMs() > 0).toBe(given.pausedBefore);
+    if (given.pausedBefore) return;
+    await client.filterObjects("flow", { limit: 1 });
+    await refused();
+    expect(budget.pausedMs()).toBeGreaterThan(0);
+  });
+
+  test("does not send what the pause makes impossible; a change then was not sent, and is not unknown", async () => {
+    await using fake = await startFakePrefect();
+    const budget = new AccountBudget(systemClock);
+    const client = createPrefectClient(
+      { ...DEFAULT_CONNECTION, url: fake.url, csrf: false },
+      { clock: systemClock, logger: silentLogger, account: { budget, isTakenBefore: false } },
+    );
+    budget.pause(60_000);
+    const request = { method: "POST", path: "/flow_runs/x/set_state", body: {} } as const;
+    expect(await client.writer.send(request, 1_000)).toMatchObject({
+      kind: "not_sent",
+      error: { code: "rate_limited" },
+    });
+    expect(fake.requests).toEqual([]);
   });
 });
