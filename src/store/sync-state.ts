@@ -13,6 +13,8 @@ export interface SyncFacts {
     readonly version: string | null;
     readonly retentionUs: number | null;
     readonly createdUs: LocalUs;
+    /** Whether the server's database sorts missing values as the largest, as PostgreSQL does. Absent: no answer has shown it. */
+    readonly areNullsLargest?: boolean;
   };
   /** The process that syncs. It writes `heartbeatUs` every 2 s; a heartbeat older than 6 s means that it has ended. */
   readonly syncer: {

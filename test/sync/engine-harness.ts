@@ -122,6 +122,9 @@ export class TinyPrefect {
     }));
   };
 
+  /** As on PostgreSQL, which sorts missing values as the largest. */
+  areNullsLargest = false;
+
   filterFlowRuns = async (body: FilterBody): Promise<FlowRun[]> => {
     const { id, expected_start_time, state } = (body.flow_runs ?? {}) as {
       id?: { any_: string[] };
@@ -140,7 +143,12 @@ export class TinyPrefect {
           (us(run) >= (parseIsoUs(expected_start_time.after_) ?? 0) &&
             us(run) <= (parseIsoUs(expected_start_time.before_) ?? 0))),
     );
-    rows.sort((a, b) => (body.sort === "ID_DESC" ? (a.id < b.id ? 1 : -1) : us(b) - us(a)));
+    const end = (run: FlowRun) => parseIsoUs(run.end_time ?? "") ?? (this.areNullsLargest ? Infinity : -Infinity);
+    rows.sort((a, b) => {
+      if (body.sort === "ID_DESC") return a.id < b.id ? 1 : -1;
+      if (body.sort === "END_TIME_DESC" && end(a) !== end(b)) return end(a) < end(b) ? 1 : -1;
+      return us(b) - us(a);
+    });
     return page(rows, body);
   };
 

@@ -8,6 +8,7 @@ import type { DurationBounds } from "../../model/runs/run-duration.ts";
 import type { RecordDb, SQLQueryBindings, Statement } from "../database.ts";
 import { briefFlowRunColumns, type ListedFlowRun } from "../runs/run-columns.ts";
 import type { TaskRunRow } from "../schema/run.ts";
+import { findFact } from "../sync-state.ts";
 import { asOnServer } from "./as-on-server.ts";
 import {
   artifactsWhere,
@@ -102,7 +103,13 @@ export function findFlowRuns(db: RecordDb, set: FilterSet, sort: FlowRunSort, pa
     beginClause(page.begin),
     durationWhere("r", duration, nowUs),
   ]);
-  return select(db, `${columns} FROM flow_run r`, whereOf("r", where, page), flowRunOrder(sort, nowUs), page);
+  const order = flowRunOrder(sort, nowUs, areNullsLargest(db));
+  return select(db, `${columns} FROM flow_run r`, whereOf("r", where, page), order, page);
+}
+
+/** As the server of this record sorts; as SQLite where no answer has shown it. */
+function areNullsLargest(db: RecordDb): boolean {
+  return findFact(db, "instance")?.areNullsLargest === true;
 }
 
 function beginClause(begin: FlowRunPage["begin"]): Clause {
@@ -144,7 +151,7 @@ export function countFlowRuns(db: RecordDb, set: FilterSet): number {
 export function findTaskRuns(db: RecordDb, set: FilterSet, sort: TaskRunSort, page: TaskRunPage): TaskRunRow[] {
   const { duration = {}, nowUs, isServerOlder } = page;
   const where = join([taskRunsWhere(asOnServer(db, set)), durationWhere("t", duration, nowUs)]);
-  const order = taskRunOrder(sort, nowUs, isServerOlder);
+  const order = taskRunOrder(sort, nowUs, areNullsLargest(db), isServerOlder);
   return select(db, "t.* FROM task_run t", whereOf("t", where, page), order, page);
 }
 

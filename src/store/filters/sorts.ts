@@ -1,6 +1,6 @@
 /**
- * Prefect's sort values in SQL. Nulls are first in ascending and last in descending order, as in SQLite. Prefect leaves
- * the order of ties to its database, which mostly returns them in order of creation for ascending sorts and in reverse
+ * Prefect's sort values in SQL. Nulls are first in ascending and last in descending order, as in SQLite, and the other way round for
+ * a server on PostgreSQL (`sync/context/null-order.ts`). Prefect leaves the order of ties to its database, which mostly returns them in order of creation for ascending sorts and in reverse
  * order for descending ones; start times are always ascending, as they have no index there. The record does the same by
  * creation time and then by rowid, which is the order of the indexes of the run tables.
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/sorting.py
@@ -65,9 +65,22 @@ function durationOrder(alias: string, dueColumn: string, sort: DurationSort, now
 export type FlowRunSort = keyof typeof FLOW_RUN_SORTS | DurationSort;
 export const FLOW_RUN_SORT_NAMES = Object.keys({ ...FLOW_RUN_SORTS, ...DURATION_SORTS }) as FlowRunSort[];
 
-/** ORDER BY of `flow_run r`. `nowUs`: the present of the server, for runs that are running. */
-export function flowRunOrder(sort: FlowRunSort, nowUs: ServerUs): Clause {
-  return isDurationSort(sort) ? durationOrder("r", "begin_us", sort, nowUs) : clause(FLOW_RUN_SORTS[sort]);
+/**
+ * ORDER BY of `flow_run r`. `nowUs`: the present of the server, for runs that are running. `areNullsLargest`: the server is on
+ * PostgreSQL.
+ */
+export function flowRunOrder(sort: FlowRunSort, nowUs: ServerUs, areNullsLargest: boolean): Clause {
+  if (isDurationSort(sort)) return durationOrder("r", "begin_us", sort, nowUs);
+  return clause(areNullsLargest ? withNullsLargest(FLOW_RUN_SORTS[sort]) : FLOW_RUN_SORTS[sort]);
+}
+
+/** Times that are missing in some runs: of their end, and of a start that is planned. */
+const MISSING_TIMES = /^([rt]\.(?:end|next|expected)_us)( DESC)?,/;
+
+function withNullsLargest(order: string): string {
+  return order.replace(MISSING_TIMES, (_, column: string, descending = "") =>
+    descending === "" ? `${column} NULLS LAST,` : `${column}${descending} NULLS FIRST,`,
+  );
 }
 
 const TASK_RUN_SORTS = {
@@ -94,9 +107,15 @@ export const DURATION_SORTS_SINCE = "3.9.1";
 export type TaskRunSort = keyof typeof TASK_RUN_SORTS | DurationSort;
 export const TASK_RUN_SORT_NAMES = Object.keys({ ...TASK_RUN_SORTS, ...TASK_RUN_DURATION_SORTS }) as TaskRunSort[];
 
-/** ORDER BY of `task_run t`. `nowUs`: the present of the server, for runs that are running. `isServerOlder`: than `DURATION_SORTS_SINCE`. */
-export function taskRunOrder(sort: TaskRunSort, nowUs: ServerUs, isServerOlder = false): Clause {
-  if (!isDurationSort(sort)) return clause(TASK_RUN_SORTS[sort]);
+/** The same for `task_run t`. `isServerOlder`: than `DURATION_SORTS_SINCE`. */
+export function taskRunOrder(
+  sort: TaskRunSort,
+  nowUs: ServerUs,
+  areNullsLargest: boolean,
+  isServerOlder = false,
+): Clause {
+  if (!isDurationSort(sort))
+    return clause(areNullsLargest ? withNullsLargest(TASK_RUN_SORTS[sort]) : TASK_RUN_SORTS[sort]);
   return isServerOlder ? durationOrder("t", "expected_us", sort, nowUs) : clause(TASK_RUN_DURATION_SORTS[sort], nowUs);
 }
 

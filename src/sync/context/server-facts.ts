@@ -47,6 +47,7 @@ export async function refreshServerFacts(ctx: EngineContext, signal: AbortSignal
     version: server.version,
     retentionUs: isAnswered ? server.retentionUs : (known?.retentionUs ?? null),
     createdUs: known?.createdUs ?? floorUs(ctx.clock.nowUs()),
+    ...(known?.areNullsLargest === undefined ? {} : { areNullsLargest: known.areNullsLargest }),
   });
   return isAnswered;
 }

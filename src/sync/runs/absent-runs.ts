@@ -5,6 +5,7 @@ import { findFlowRunRow } from "../../store/runs/flow-runs.ts";
 import { findTaskRunRow } from "../../store/runs/task-runs.ts";
 import { checkDatabase, type DatabaseState } from "../context/database-check.ts";
 import type { EngineContext } from "../context/engine-context.ts";
+import { learnNullOrder, SHOWS_NULL_ORDER } from "../context/null-order.ts";
 import type { Priority } from "../server/request-budget.ts";
 import type { ClockMark } from "../server/server-clock.ts";
 
@@ -33,8 +34,12 @@ export class AbsentRuns {
   async askForFlowRuns(ids: readonly string[], priority: Priority, signal: AbortSignal): Promise<AskedRuns<FlowRun>> {
     const mark = this.ctx.serverClock.mark();
     const rows = await this.ctx.requests.call(priority, signal, (api, call) =>
-      api.filterFlowRuns({ flow_runs: { id: { any_: ids } }, limit: this.ctx.tuning.rowPage }, call),
+      api.filterFlowRuns(
+        { flow_runs: { id: { any_: ids } }, sort: SHOWS_NULL_ORDER, limit: this.ctx.tuning.rowPage },
+        call,
+      ),
     );
+    learnNullOrder(this.ctx, rows);
     const found = new Set(rows.map((row) => row.id));
     const missing = ids.filter((id) => {
       const row = findFlowRunRow(this.ctx.db, id);

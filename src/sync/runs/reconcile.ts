@@ -11,6 +11,7 @@ import {
 } from "../../store/runs/flow-runs.ts";
 import { timeUs } from "../../store/runs/run-columns.ts";
 import { findMissingParentTaskRuns, findUnfinishedTaskRuns } from "../../store/runs/task-runs.ts";
+import { findFact } from "../../store/sync-state.ts";
 import type { EngineContext } from "../context/engine-context.ts";
 import type { Priority } from "../server/request-budget.ts";
 import type { AbsentRuns } from "./absent-runs.ts";
@@ -51,8 +52,13 @@ export class Reconciler {
    */
   async readUnfinishedRuns(readBeforeUs: LocalUs, priority: Priority, signal: AbortSignal): Promise<void> {
     const expectedBeforeUs = Math.floor(this.ctx.serverClock.estimateUs());
-    const ids = findUnfinishedRuns(this.ctx.db, { limit: this.ctx.tuning.rowPage, readBeforeUs, expectedBeforeUs });
-    if (ids.length > 0) await this.readRuns(ids, priority, signal);
+    const { db, tuning } = this.ctx;
+    const ids = findUnfinishedRuns(db, { limit: tuning.rowPage, readBeforeUs, expectedBeforeUs });
+    if (ids.length === 0) return;
+    // One that has ended shows, beside those that have not, how the server sorts.
+    const isShown = findFact(db, "instance")?.areNullsLargest !== undefined || ids.length === tuning.rowPage;
+    const ended = isShown ? [] : findEndedRuns(db, { limit: 1, readBeforeUs });
+    await this.readRuns([...ids, ...ended], priority, signal);
   }
 
   /** Reads ended runs that were read last before `readBeforeUs`: deleting a run causes no event. */

@@ -5,7 +5,7 @@ import { inTransaction, openRecord, type RecordDb } from "../../../src/store/dat
 import { BODY_FILTERS, type FilterSet, isDecidable, snapshotsNeededBy } from "../../../src/store/filters/bodies.ts";
 import { countFlowRuns, findFilteredObjects, findFlowRuns, findTaskRuns } from "../../../src/store/filters/find.ts";
 import { parseFilter } from "../../../src/store/filters/parse.ts";
-import type { FlowRunSort } from "../../../src/store/filters/sorts.ts";
+import { type FlowRunSort, taskRunOrder } from "../../../src/store/filters/sorts.ts";
 import { upsertObjects } from "../../../src/store/objects/objects.ts";
 import { upsertFlowRuns } from "../../../src/store/runs/flow-runs.ts";
 import { upsertTaskRuns } from "../../../src/store/runs/task-runs.ts";
@@ -203,6 +203,23 @@ describe("filters of flow runs", () => {
     expect(order("END_TIME_DESC")).toEqual(["c", "a", "b"]);
     expect(order("NEXT_SCHEDULED_START_TIME_ASC")).toEqual(["a", "c", "b"]);
     expect(order("ID_DESC")).toEqual(["c", "b", "a"]);
+  });
+});
+
+describe("a server on PostgreSQL", () => {
+  test("has nulls last ascending and first descending, in lists of flow runs and of task runs", () => {
+    using db = aRecord();
+    const instance = { url: "http://127.0.0.1:4200/api", version: "3.8.8", retentionUs: null, createdUs: 1 };
+    inTransaction(db, () => putFact(db, "instance", { ...instance, areNullsLargest: true }, 1));
+    const order = (sort: FlowRunSort) => findFlowRuns(db, {}, sort, { limit: 10 }).map((row) => hex(row.id));
+    expect(order("END_TIME_DESC")).toEqual(["b", "c", "a"]);
+    expect(order("NEXT_SCHEDULED_START_TIME_ASC")).toEqual(["b", "a", "c"]);
+    expect(order("START_TIME_DESC")).toEqual(["b", "c", "a"]);
+    const orders = [taskRunOrder("END_TIME_DESC", 0, true), taskRunOrder("EXPECTED_START_TIME_ASC", 0, true)];
+    expect(orders.map(({ sql }) => sql.split(",")[0])).toEqual([
+      "t.end_us DESC NULLS FIRST",
+      "t.expected_us NULLS LAST",
+    ]);
   });
 });
 

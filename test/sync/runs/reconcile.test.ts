@@ -1,7 +1,9 @@
 import { describe, expect, test } from "bun:test";
+import type { LocalUs } from "../../../src/lib/time.ts";
 import type { TaskRun } from "../../../src/model/objects.ts";
 import { findFlowRunRow } from "../../../src/store/runs/flow-runs.ts";
 import { findTaskRunRow } from "../../../src/store/runs/task-runs.ts";
+import { findFact } from "../../../src/store/sync-state.ts";
 import { anId, aState, aTaskRun, aTaskRunEvent, at, T0_US } from "../../support/builders.ts";
 import { aHarness, neverAborted, SECOND } from "../engine-harness.ts";
 import { aReconciler, fill, runAt, stateEvent } from "./run-builders.ts";
@@ -20,6 +22,31 @@ describe("reconciling runs", () => {
       dirty: 0,
       tags: '["nightly"]',
     });
+  });
+
+  test.each([true, false])("shows how the server sorts runs without an end: first %p", async (isFirst) => {
+    const harness = aHarness();
+    const ended = runAt(-900, { state_type: "COMPLETED", end_time: at(-800) });
+    const running = runAt(-100, { state_type: "RUNNING", end_time: null });
+    harness.prefect.flowRuns = [ended, running];
+    harness.prefect.areNullsLargest = isFirst;
+    await fill(harness, -1_000);
+    harness.clock.us += 30 * SECOND;
+    const learnt = () => findFact(harness.ctx.db, "instance")?.areNullsLargest;
+    const read = () => aReconciler(harness).readUnfinishedRuns(harness.clock.us - SECOND, "reconcile", neverAborted);
+    harness.prefect.asked.length = 0;
+    await read();
+    expect([learnt(), harness.prefect.asked]).toEqual([undefined, ["flow_runs by id 2"]]);
+    const instance = { url: "http://127.0.0.1:4200/api", version: null, retentionUs: null, createdUs: 1 as LocalUs };
+    harness.ctx.ingest.putFact("instance", instance);
+    harness.clock.us += 30 * SECOND;
+    await read();
+    expect(learnt()).toBe(isFirst);
+    // Known: one that has ended is not read with them.
+    harness.prefect.asked.length = 0;
+    harness.clock.us += 30 * SECOND;
+    await read();
+    expect([learnt(), harness.prefect.asked]).toEqual([isFirst, ["flow_runs by id 1"]]);
   });
 
   test("marks a run deleted that Prefect does not have, unless its row may not be committed yet", async () => {
