@@ -140,8 +140,10 @@ function digestOfCall({ tool, verb, args }: ChangeCall): string {
   return digestOf([tool, verb, sorted(args)]);
 }
 
+/** Without the states that are shown: a deployment becomes NOT_READY by itself. What matters for the change is in `seen`. */
 function digestOfPlan({ targets, steps, seen }: ChangePlan): string {
-  return digestOf(sorted([targets, steps.map(({ request }) => request), seen]));
+  const named = targets.map(({ kind, id, name }) => [kind, id, name]);
+  return digestOf(sorted([named, steps.map(({ request, target }) => [request, target]), seen]));
 }
 
 /** The same value with the members of objects in the order of their names. */

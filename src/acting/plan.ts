@@ -56,7 +56,10 @@ export interface ChangePlan {
   readonly steps: readonly Step[];
   /** What a person should know before confirming. */
   readonly notes: readonly Sentence[];
-  /** States of the targets beside those that are shown; a confirmation counts only while they are the same. */
+  /**
+   * What decides whether the change is still the one that was shown, such as the state of a run. A confirmation counts only while it is
+   * the same. States that change by themselves and do not matter for the change are not in it.
+   */
   readonly seen: unknown;
 }
 

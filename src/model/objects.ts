@@ -158,6 +158,8 @@ export interface ConcurrencyLimit extends Base {
   readonly active?: boolean;
   readonly active_slots?: JsonNumber;
   readonly slot_decay_per_second?: JsonNumber;
+  /** Only where the server keeps limits of tags apart from the others: before 3.5. */
+  readonly tag?: string;
 }
 
 export interface Automation extends Base {

@@ -7,6 +7,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ALL_PERMISSIONS } from "../../src/model/verbs.ts";
+import { call as mcpCall, parse, post, postModern } from "../mcp/http/http-harness.ts";
+import { startHttpProduct } from "../mcp/http/http-product.ts";
 import { type Deployed, PrefectDriver } from "../support/diagnosis/prefect-driver.ts";
 import { type Product, runProduct, startProduct, type ToolResult } from "../support/process/product.ts";
 import { startWriteProxy, type WriteProxy } from "../support/proxies/write-proxy.ts";
@@ -80,6 +82,11 @@ async function newRun(name: string, state: "SCHEDULED" | "RUNNING" | "FAILED" | 
   if (state === "PAUSED")
     await driver.state(run, "PAUSED", "Suspended", undefined, { state_details: { pause_reschedule: true } });
   return run;
+}
+
+async function taskOf(run: { readonly id: string }, key: string, type: string): Promise<string> {
+  const body = { flow_run_id: run.id, task_key: key, dynamic_key: "0", tags: ["db-tag"], state: { type } };
+  return (await prefect.api<{ id: string }>("POST", "/task_runs/", body)).id;
 }
 
 const AUTOMATION = {
@@ -399,6 +406,27 @@ describe("a change", () => {
     expect(proxy.writes().length).toBe(before);
   });
 
+  test("frees the slots of a tag limit, which Prefect's own reset leaves taken", async () => {
+    await driver.post("/concurrency_limits/", { tag: "db-tag", concurrency_limit: 3 });
+    const run = await newRun("tagged", "RUNNING");
+    const [alive, dead] = [await taskOf(run, "alive", "RUNNING"), await taskOf(run, "dead", "CRASHED")];
+    for (const task_run_id of [alive, dead])
+      await driver.post("/concurrency_limits/increment", { names: ["db-tag"], task_run_id });
+    await driver.patch("/v2/concurrency_limits/tag:db-tag", { active_slots: 3 });
+    const args = { action: "free", name: "db-tag" };
+    const { structured: shown } = await call("change_concurrency_limit", args);
+    expect(shown.preview.requests.map(({ path }: { path: string }) => path)).toEqual([
+      "/concurrency_limits/decrement",
+      expect.stringMatching(/^\/v2\/concurrency_limits\//),
+    ]);
+    const { structured } = await call("change_concurrency_limit", { ...args, confirm: shown.preview.confirm });
+    expect(structured).toMatchObject({ done: 2, complete: true });
+    expect(await read("/v2/concurrency_limits/tag:db-tag")).toMatchObject({ active_slots: 1 });
+    expect(await read("/concurrency_limits/tag/db-tag")).toMatchObject({ active_slots: [alive] });
+    await prefect.api("POST", "/concurrency_limits/tag/db-tag/reset", {});
+    expect(await read("/v2/concurrency_limits/tag:db-tag")).toMatchObject({ active_slots: 1 });
+  });
+
   test("of several runs stays below the stated cap", async () => {
     const runs = [];
     for (const name of ["many-1", "many-2", "many-3"]) runs.push(await newRun(name, "FAILED"));
@@ -431,6 +459,39 @@ describe("a change", () => {
       expect.stringContaining('required property "day"'),
     ]);
     expect(proxy.writes().length).toBe(before);
+  });
+
+  test("over HTTP is confirmed only by the tenant that saw it, in both eras of the protocol", async () => {
+    await using http = await startHttpProduct({
+      env: { PREFECT_API_URL: proxy.url, PREFECT_MCP_WRITES: "all", PREFECT_MCP_SYNC: "off" },
+    });
+    // The same server by two URLs: two tenants, and the requests of one pass the proxy.
+    const headers = (api: string) => ({ headers: { "x-prefect-api-url": api } });
+    const eras = {
+      old: async (api: string, args: object) =>
+        parse(await (await post(http.url, mcpCall("change_flow_run", args), headers(api))).text()),
+      modern: async (api: string, args: object) => {
+        const params = { name: "change_flow_run", arguments: args };
+        return parse(await (await postModern(http.url, "tools/call", params, headers(api))).text());
+      },
+    };
+    for (const [era, other] of [
+      ["old", "modern"],
+      ["modern", "old"],
+    ] as const) {
+      const ask = async (by: "old" | "modern", api: string, args: object) =>
+        ((await eras[by](api, args)) as { result: { structuredContent: ToolResult["structured"] } }).result
+          .structuredContent;
+      const run = await newRun(`http-${era}`);
+      const before = proxy.writes().length;
+      const args = { action: "cancel", flow_run: run.id, wait: "20s" };
+      const { confirm } = (await ask(era, proxy.url, args)).preview;
+      expect(await ask(other, prefect.url, { ...args, confirm })).toMatchObject({ code: "invalid_input" });
+      expect((await runOf(run)).state_type).toBe("SCHEDULED");
+      expect(await ask(other, proxy.url, { ...args, confirm })).toMatchObject({ done: 1, complete: true });
+      expect((await runOf(run)).state_type).toBe("CANCELLED");
+      expect(proxy.writes().length).toBe(before + 1);
+    }
   });
 
   test("stands in the audit log with its preview, its attempt and its result", async () => {

@@ -4,9 +4,11 @@ import { asName, asNames, counted, joined, own, type Sentence, sentence } from "
 import { closest } from "../../lib/similar.ts";
 import type { ConcurrencyLimit } from "../../model/objects.ts";
 import { readWholeList } from "../../prefect/paging/list-pages.ts";
+import type { WriteRequest } from "../../prefect/write-api.ts";
+import { limitSubject } from "../../queries/limits/limit-slots.ts";
 import { resolveName } from "../../queries/names/names.ts";
 import type { LiveReader } from "../../queries/source/live.ts";
-import type { ChangePlan, PlanContext, Target } from "../plan.ts";
+import type { ChangePlan, PlanContext, Step, Target } from "../plan.ts";
 import { type LimitHolder, readHolders } from "./limit-holders.ts";
 import { seenAs } from "./schedules.ts";
 
@@ -31,15 +33,20 @@ function planLimit(limit: ConcurrencyLimit, to: number | undefined): ChangePlan 
     });
   }
   const taken = Number(limit.active_slots ?? 0);
+  // A server that keeps limits of tags apart has no route to change one: creating it again sets its number.
+  const request: WriteRequest =
+    limit.tag === undefined
+      ? { method: "PATCH", path: `/v2/concurrency_limits/${limit.id}`, body: { limit: to } }
+      : { method: "POST", path: "/concurrency_limits/", body: { tag: limit.tag, concurrency_limit: to } };
   return {
     summary: sentence`Set the concurrency limit ${asName(limit.name)} from ${asName(String(limit.limit))} to ${to}.`,
     targets: [targetOf(limit)],
     steps: [
       {
-        request: { method: "PATCH", path: `/v2/concurrency_limits/${limit.id}`, body: { limit: to } },
+        request,
         target: 0,
         observe: async (live) => {
-          const now = await readLimit(live, limit.id);
+          const now = await readLimit(live, limit);
           return seenAs(Number(now.limit) === to, `limit ${now.limit}`);
         },
       },
@@ -63,19 +70,14 @@ async function planFree({ query, live }: PlanContext, limit: ConcurrencyLimit): 
   const leaked = isEveryHolderKnown ? Math.max(0, taken - alive.length) : Math.min(taken, dead.length);
   if (leaked === 0) throw nothingLeaked(limit, taken, alive);
   const left = taken - leaked;
+  const { kind, key } = limitSubject(limit);
+  const released = kind === "tag" ? dead.slice(0, leaked) : [];
   return {
     summary: sentence`Free ${counted(leaked, "slot")} of the concurrency limit ${asName(limit.name)} that no run in progress holds.`,
     targets: [{ ...targetOf(limit), alive: alive.map(toJson), ended: dead.map(toJson) }],
     steps: [
-      {
-        request: { method: "PATCH", path: `/v2/concurrency_limits/${limit.id}`, body: { active_slots: left } },
-        target: 0,
-        observe: async (reader) => {
-          const now = Number((await readLimit(reader, limit.id)).active_slots ?? 0);
-          // Others may have taken some of the freed slots meanwhile.
-          return seenAs(now < taken || now === left, takenText(now, limit));
-        },
-      },
+      ...released.map((holder) => releaseStep(key, holder)),
+      ...(released.length < leaked ? [setTakenStep(limit, taken, left)] : []),
     ],
     notes: [
       sentence`${counted(taken, "slot")} taken; held by runs in progress: ${alive.length === 0 ? "none" : named(alive)}.`,
@@ -84,7 +86,35 @@ async function planFree({ query, live }: PlanContext, limit: ConcurrencyLimit): 
         ? []
         : [own("Code outside of flow runs may hold slots of this limit, which nothing lists; these are left.")]),
     ],
-    seen: [taken, limit.limit],
+    seen: [taken, limit.limit, alive.map(({ id }) => id)],
+  };
+}
+
+/**
+ * Releases the slot of a task run that has ended, together with its lease. With the number of slots alone the lease would remain, and
+ * Prefect would free the slot a second time when it expires.
+ */
+function releaseStep(tag: string, { id }: LimitHolder): Step {
+  return {
+    request: { method: "POST", path: "/concurrency_limits/decrement", body: { names: [tag], task_run_id: id } },
+    target: 0,
+    observe: async (live) => {
+      const row = (await live.api.filterTagLimits(live.options())).find((one) => one.tag === tag);
+      const holders = Array.isArray(row?.active_slots) ? row.active_slots : [];
+      return seenAs(!holders.includes(id), `held by ${counted(holders.length, "task run")}`);
+    },
+  };
+}
+
+function setTakenStep(limit: ConcurrencyLimit, taken: number, left: number): Step {
+  return {
+    request: { method: "PATCH", path: `/v2/concurrency_limits/${limit.id}`, body: { active_slots: left } },
+    target: 0,
+    observe: async (live) => {
+      const now = Number((await readLimit(live, limit)).active_slots ?? 0);
+      // Others may have taken some of the freed slots meanwhile.
+      return seenAs(now < taken || now === left, takenText(now, limit));
+    },
   };
 }
 
@@ -123,8 +153,17 @@ function targetOf(limit: ConcurrencyLimit): Target {
   return { kind: "concurrency_limit", id: limit.id, name: limit.name, state };
 }
 
-async function readLimit(live: LiveReader, id: string): Promise<ConcurrencyLimit> {
-  return (await live.api.get(`/v2/concurrency_limits/${id}`, live.options())) as ConcurrencyLimit;
+async function readLimit(live: LiveReader, { id, tag }: ConcurrencyLimit): Promise<ConcurrencyLimit> {
+  if (tag === undefined)
+    return (await live.api.get(`/v2/concurrency_limits/${id}`, live.options())) as ConcurrencyLimit;
+  const rows = await readAllLimits(live);
+  const found = rows.find((limit) => limit.id === id);
+  if (found) return found;
+  throw new AppError("not_found", sentence`the concurrency limit ${asName(id)} is deleted`);
+}
+
+async function readAllLimits(live: LiveReader): Promise<readonly ConcurrencyLimit[]> {
+  return (await readWholeList((page) => live.api.filterObjects("concurrency_limit", page, live.options()))).rows;
 }
 
 async function findLimit({ query, live }: PlanContext, { name, deployment }: LimitChange): Promise<ConcurrencyLimit> {
@@ -133,7 +172,7 @@ async function findLimit({ query, live }: PlanContext, { name, deployment }: Lim
       hint: "get_dashboard lists all limits with their holders.",
     });
   }
-  const { rows } = await readWholeList((page) => live.api.filterObjects("concurrency_limit", page, live.options()));
+  const rows = await readAllLimits(live);
   const key = deployment === undefined ? (name ?? "").trim() : await keyOf(live, query, deployment);
   const found =
     rows.find((limit) => limit.name === key || limit.id === key) ?? rows.find((limit) => limit.name === `tag:${key}`);

@@ -58,7 +58,14 @@ export async function planDeploymentRuns(
     targets: [target],
     steps,
     notes: await notesOn(ctx, deployment, asked),
-    seen: [deployment.paused ?? null, deployment.version ?? null, deployment.parameters ?? null],
+    seen: [
+      deployment.paused ?? null,
+      deployment.version ?? null,
+      deployment.version_id ?? null,
+      deployment.parameters ?? null,
+      deployment.work_pool_name ?? null,
+      deployment.entrypoint ?? null,
+    ],
   };
 }
 

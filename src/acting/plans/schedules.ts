@@ -36,7 +36,10 @@ export async function planSchedules(ctx: PlanContext, change: ScheduleChange): P
       : change.schedule !== undefined && deployment.paused === true
         ? [own("The deployment itself is paused, so this schedule makes no runs before it is resumed.")]
         : [],
-    seen: [deployment.paused ?? null, deployment.schedules?.map(({ id, active }) => [id, active]) ?? null],
+    seen: [
+      deployment.paused ?? null,
+      deployment.schedules?.map(({ id, active, schedule }) => [id, active, schedule]) ?? null,
+    ],
   };
 }
 

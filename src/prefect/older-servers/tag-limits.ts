@@ -39,6 +39,8 @@ function asNamedLimit(limit: JsonObject): JsonObject {
     updated,
     active: true,
     name: `tag:${String(tag)}`,
+    // Newer servers have no such member. A limit that has it is changed by the routes of tag limits.
+    tag: String(tag),
     limit: concurrency_limit,
     active_slots: Array.isArray(active_slots) ? active_slots.length : 0,
     denied_slots: 0,

@@ -86,7 +86,8 @@ export function sentAnswer(ctx: QueryContext, { tool, verb }: Called, { plan, st
   const unseen = steps.filter((step) => step.outcome === "done" && !isSeen(step)).length;
   const unknown = steps.filter(({ outcome }) => outcome === "unknown").length;
   const unrecorded = steps.filter(
-    ({ outcome, effect }) => outcome === "done" && effect?.observation?.eventId && effect.recordedAt === null,
+    ({ outcome, effect }) =>
+      outcome === "done" && effect !== null && effect.observation !== null && effect.recordedAt === null,
   ).length;
   const notes: Sentence[] = [
     ...(unseen > 0
@@ -100,7 +101,7 @@ export function sentAnswer(ctx: QueryContext, { tool, verb }: Called, { plan, st
         ]
       : []),
     ...(unrecorded > 0
-      ? [sentence`The event record has not seen ${counted(unrecorded, "change")} yet; Prefect itself was read.`]
+      ? [sentence`The event record has not seen ${counted(unrecorded, "change")}; Prefect itself was read.`]
       : []),
   ];
   const isComplete = done === steps.length && unseen === 0;

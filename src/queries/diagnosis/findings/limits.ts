@@ -21,9 +21,13 @@ export function leakedSlots({ limit, holders }: LimitFacts): number {
   return Math.max(0, Number(limit.active_slots ?? 0) - holders.length);
 }
 
-/** The command that sets the occupied slots of a limit. Tag limits have a command of their own. */
+/**
+ * The command that sets the occupied slots of a limit. `concurrency-limit reset` frees nothing where a tag limit is one among all limits:
+ * it removes the leases and leaves the number of occupied slots (checked on Prefect 3.8.8).
+ * https://github.com/PrefectHQ/prefect/blob/3.8.8/src/prefect/server/api/concurrency_limits.py
+ */
 export function releaseSlots({ kind, key, limit }: LimitFacts, slots: number): Sentence {
-  return kind === "tag"
+  return kind === "tag" && limit.tag !== undefined
     ? sentence`prefect concurrency-limit reset ${asShellWord(key)}`
     : sentence`prefect global-concurrency-limit update ${asShellWord(limit.name)} --active-slots ${slots}`;
 }

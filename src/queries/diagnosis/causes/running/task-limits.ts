@@ -30,7 +30,8 @@ export const tagLimit: CauseModule = {
       ),
 };
 
-function judgeTag(run: RunFacts, { limit, key, holders }: LimitFacts, { nowUs }: Facts): Finding | null {
+function judgeTag(run: RunFacts, one: LimitFacts, { nowUs }: Facts): Finding | null {
+  const { limit, key, holders } = one;
   const waiting = run.tasks.filter(
     (task) => (task.state_type === "PENDING" || task.state_type === "SCHEDULED") && task.tags?.includes(key),
   );
@@ -57,7 +58,7 @@ function judgeTag(run: RunFacts, { limit, key, holders }: LimitFacts, { nowUs }:
     },
     fix:
       holders.length === 0 && !isZero
-        ? sentence`Free the slots that no task holds: prefect concurrency-limit reset ${asShellWord(key)}`
+        ? sentence`Free the slots that no task holds: ${releaseSlots(one, 0)}`
         : sentence`${own(isZero ? "Raise the limit" : "Wait for the holder, or raise the limit")}: prefect concurrency-limit create ${asShellWord(key)} ${Number(limit.limit) + 1}`,
     certainty: 1,
     runsExplained: waiting.length,

@@ -37,6 +37,21 @@ describe("tag limit", () => {
     });
   });
 
+  test("without a holder the fix is the command that frees slots on this server", () => {
+    const fixFor = (given: object) => {
+      const limit = { ...aConcurrencyLimit({ name: "tag:db", limit: 1, active_slots: 1 }), ...given };
+      const leaked = [{ limit, kind: "tag" as const, key: "db", holders: [] }];
+      return onlyFinding(tagLimit, factsOfRun(running, { tasks: [task] }, { limits: leaked })).fix;
+    };
+    // `concurrency-limit reset` leaves the number of occupied slots there.
+    expect<unknown>(fixFor({})).toBe(
+      "Free the slots that no task holds: prefect global-concurrency-limit update tag:db --active-slots 0",
+    );
+    expect<unknown>(fixFor({ tag: "db" })).toBe(
+      "Free the slots that no task holds: prefect concurrency-limit reset db",
+    );
+  });
+
   test("not with a free slot, another tag, an inactive limit, or a running task", () => {
     const judge = (given: Partial<typeof task>, of = limits(1)) =>
       tagLimit.judge(factsOfRun(running, { tasks: [{ ...task, ...given }] }, { limits: of }));
