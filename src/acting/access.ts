@@ -15,7 +15,7 @@ export interface Acting {
   /** Target and credential: a confirmation counts for one only. */
   readonly tenant: string;
   /** Notes it in the audit log, secrets redacted. Throws AppError `unavailable`. */
-  note(entry: Omit<ActionEntry, "instance" | "detail"> & { readonly detail: object }): void;
+  note(entry: Omit<ActionEntry, "instance" | "caller" | "detail"> & { readonly detail: object }): void;
 }
 
 export function toChangeAccess(acting: Acting): ChangeAccess {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { toChangeAccess } from "../acting/access.ts";
 import type { Confirmations } from "../acting/confirmations.ts";
 import { credentialsOf } from "../config/credentials.ts";
@@ -139,6 +140,7 @@ function changesOf(
   if (allowed.size === 0) return null;
   const instance = settings.apiUrl ?? "";
   const log = openActionLog(settings.actionLogFile);
+  const caller = redact.text(callerLabel(settings.auth));
   const access = toChangeAccess({
     writer,
     allowed,
@@ -148,10 +150,19 @@ function changesOf(
       log.add({
         ...entry,
         instance,
+        caller,
         summary: redact.text(summary),
         detail: JSON.stringify(redact.object(detail)),
       });
     },
   });
   return { access, close: () => log.close() };
+}
+
+/** The same for the same credential, and no secret: API keys are long and random, so that a digest does not reveal them. */
+function callerLabel(auth: Settings["auth"]): string {
+  if (auth.kind === "none") return "";
+  if (auth.kind === "key") return `key:${createHash("sha256").update(auth.key).digest("hex").slice(0, 12)}`;
+  // Without a colon all of it may be the password.
+  return auth.authString.includes(":") ? `user:${auth.authString.split(":")[0]}` : "user";
 }

@@ -32,13 +32,14 @@ export async function runAuditLog(ctx: CommandContext): Promise<number> {
     return 0;
   }
   if (entries.length === 0) out.line(own("Nothing was previewed or changed yet."));
-  const rows = entries.map(({ atUs, phase, tool, verb, change, summary, instance }) => [
+  const rows = entries.map(({ atUs, phase, tool, verb, change, summary, instance, caller }) => [
     formatIsoSeconds(atUs),
     phase,
     `${tool}.${verb}`,
     change.slice(0, 12),
     summary,
     instance,
+    caller,
   ]);
   out.lines(table(rows).map(oneLine));
   return 0;

@@ -225,7 +225,14 @@ test("the audit log of all tenants is one, and without their keys", async () => 
     HOME: http.dataDir,
     PREFECT_MCP_DATA_DIR: http.dataDir,
   });
-  const { entries } = JSON.parse(stdout) as { entries: { instance: string; phase: string }[] };
+  const { entries } = JSON.parse(stdout) as { entries: { instance: string; phase: string; caller: string }[] };
+  const callersOf = (url: string) => [
+    ...new Set(entries.filter(({ instance }) => instance === url).map(({ caller }) => caller)),
+  ];
+  expect(callersOf(prefect.url)).toEqual([""]);
+  const [one, two] = [callersOf(first.url), callersOf(other.url)];
+  for (const callers of [one, two]) expect(callers).toEqual([expect.stringMatching(/^key:[0-9a-f]{12}$/)]);
+  expect(one).not.toEqual(two);
   expect(new Set(entries.map(({ instance }) => instance))).toEqual(new Set([prefect.url, first.url, other.url]));
   for (const key of KEYS) expect(stdout).not.toContain(key);
 });

@@ -14,6 +14,8 @@ export interface ActionEntry {
   readonly atUs: LocalUs;
   /** API URL of the Prefect. */
   readonly instance: string;
+  /** Whose credential it is, as a label that is no secret: `key:` with a digest, or `user:` with a name. Empty without a credential. */
+  readonly caller: string;
   readonly tool: string;
   readonly verb: string;
   readonly phase: ActionPhase;
@@ -44,7 +46,8 @@ const TABLE = `CREATE TABLE IF NOT EXISTS action (
   phase TEXT NOT NULL,
   change TEXT NOT NULL,
   summary TEXT NOT NULL,
-  detail TEXT NOT NULL
+  detail TEXT NOT NULL,
+  caller TEXT NOT NULL DEFAULT ''
 ) STRICT`;
 
 /** Creates the file at the first entry. */
@@ -60,6 +63,9 @@ export function openActionLog(file: string): ActionLog {
       // An attempt is on disk before its request is sent.
       opened.run("PRAGMA synchronous = FULL");
       opened.run(TABLE);
+      const columns = opened.query<{ name: string }, []>("SELECT name FROM pragma_table_info('action')").all();
+      if (!columns.some(({ name }) => name === "caller"))
+        opened.run("ALTER TABLE action ADD COLUMN caller TEXT NOT NULL DEFAULT ''");
     } catch (error) {
       opened.close();
       throw error;
@@ -68,14 +74,14 @@ export function openActionLog(file: string): ActionLog {
     return opened;
   };
   return {
-    add({ atUs, instance, tool, verb, phase, change, summary, detail }) {
+    add({ atUs, instance, caller, tool, verb, phase, change, summary, detail }) {
       try {
         const opened = open();
         const { lastInsertRowid } = opened
           .query(
-            "INSERT INTO action (at_us, instance, tool, verb, phase, change, summary, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO action (at_us, instance, caller, tool, verb, phase, change, summary, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
           )
-          .run(atUs, instance, tool, verb, phase, change, summary, detail);
+          .run(atUs, instance, caller, tool, verb, phase, change, summary, detail);
         opened.query("DELETE FROM action WHERE id <= ?").run(Number(lastInsertRowid) - MAX_ENTRIES);
       } catch (error) {
         throw toStoreError(error, file);
@@ -89,7 +95,12 @@ export function openActionLog(file: string): ActionLog {
 }
 
 /** An entry as SQLite has it. */
-type ActionRow = Omit<ActionEntry, "atUs"> & { readonly at_us: number };
+interface ActionRow extends Omit<ActionEntry, "atUs" | "caller"> {
+  readonly id: number;
+  readonly at_us: number;
+  /** Absent from a file that no process has written since this column exists. */
+  readonly caller?: string;
+}
 
 /** The newest entries, newest first; none where there is no file. Throws AppError `unavailable`. */
 export function readActionLog(file: string, limit: number): ActionEntry[] {
@@ -97,12 +108,8 @@ export function readActionLog(file: string, limit: number): ActionEntry[] {
   try {
     const db = openReadOnly(file);
     try {
-      const rows = db
-        .query<ActionRow, [number]>(
-          "SELECT at_us, instance, tool, verb, phase, change, summary, detail FROM action ORDER BY id DESC LIMIT ?",
-        )
-        .all(limit);
-      return rows.map(({ at_us, ...entry }) => ({ ...entry, atUs: at_us as LocalUs }));
+      const rows = db.query<ActionRow, [number]>("SELECT * FROM action ORDER BY id DESC LIMIT ?").all(limit);
+      return rows.map(({ id: _, at_us, caller = "", ...entry }) => ({ ...entry, caller, atUs: at_us as LocalUs }));
     } finally {
       db.close();
     }
