@@ -50,6 +50,7 @@ const RUN = anId(9_001);
 const DEPLOYMENT = anId(9_002);
 const LIMIT = anId(9_003);
 const AUTOMATION = anId(9_004);
+
 export { DEPLOYMENT, LIMIT, RUN };
 
 const withRun = (state_type: "SCHEDULED" | "RUNNING" | "FAILED" | "PAUSED") => (objects: Objects) => {
