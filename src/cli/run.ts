@@ -97,6 +97,8 @@ async function load(command: CommandName): Promise<Command> {
       return (await import("./audit.ts")).runAudit;
     case "audit-log":
       return (await import("./audit-log.ts")).runAuditLog;
+    case "fleet":
+      return (await import("./fleet.ts")).runFleet;
     case "doctor":
       return (await import("./doctor.ts")).runDoctor;
     case "setup":

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { openPostgresStore } from "../../src/fleet/database/postgres-store.ts";
 import { type FakePrefect, startFakePrefect } from "../support/fake-prefect/fake-prefect.ts";
+import { runProduct } from "../support/process/product.ts";
 import { waitUntil } from "../support/time/wait-until.ts";
 import { callNode, type FleetNode, metricOf, startTestFleet, type TestFleet } from "./fleet-nodes.ts";
 
@@ -65,8 +66,8 @@ test("every node answers a tenant from the one record, which one node writes", a
     expect(answer.structured.coverage).toMatchObject({ complete: true });
   }
   expect(other.subscribers).toBe(1);
-  const live = await Promise.all(nodes.map((node) => metricOf(node, "fleet_live_requests")));
-  expect(live).toEqual([0, 0, 0]);
+  const forwarded = await Promise.all(nodes.map((node) => metricOf(node, "fleet_forwarded_requests")));
+  expect(forwarded.filter((count) => count > 0).length).toBeGreaterThanOrEqual(2);
 });
 
 test("refused credentials get nothing and no place in the database", async () => {
@@ -78,6 +79,20 @@ test("refused credentials get nothing and no place in the database", async () =>
   const { tenants } = await store.status();
   await store[Symbol.asyncDispose]();
   expect(tenants.map(({ url }) => url).toSorted()).toEqual([own.url, other.url].toSorted());
+});
+
+test("fleet status lists nodes, tenants and owners", async () => {
+  const env = { PREFECT_MCP_FLEET_URL: fleet.databaseUrl };
+  const { stdout, code } = await runProduct(["fleet", "status", "--json"], env);
+  const status = JSON.parse(stdout);
+  expect([code, status.tenant_count, status.owned_count]).toEqual([0, 2, 2]);
+  expect(status.nodes.map((node: { name: string }) => node.name)).toEqual(["a", "b", "c"]);
+  expect(status.tenants.map((tenant: { url: string }) => tenant.url).toSorted()).toEqual(
+    [own.url, other.url].toSorted(),
+  );
+  for (const tenant of status.tenants) expect([tenant.moves > 0, typeof tenant.owner]).toEqual([true, "string"]);
+  const shown = await runProduct(["fleet", "status"], env);
+  expect(shown.stdout).toContain("2 tenants, 2 of them owned.");
 });
 
 test("a request with a false signature is refused", async () => {

@@ -85,6 +85,15 @@ export const COMMAND_SPECS = {
       "`audit` is something else: it compares the record with Prefect.",
     ],
   },
+  fleet: {
+    word: "status",
+    summary: "the nodes of a fleet of servers and the tenants that they own",
+    flags: { json: JSON_FLAG },
+    details: [
+      "It reads the database in PREFECT_MCP_FLEET_URL: nodes, tenants, owners, and how often each tenant got an owner.",
+      "Exit code 0 when there is a node and all have renewed their sessions, else 1.",
+    ],
+  },
   doctor: {
     summary: "check settings, connection, clock, files and record",
     flags: { json: JSON_FLAG },

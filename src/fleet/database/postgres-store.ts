@@ -120,10 +120,12 @@ class PostgresStore implements FleetStore {
         isDraining: node.isDraining,
         report: node.report,
         renewedAgoS: sql<number>`extract(epoch FROM clock_timestamp() - ${node.renewedAt})::float8`,
-        tenants: sql<number>`(SELECT count(*)::int FROM ${lease} WHERE ${lease.incarnation} = ${node.incarnation})`,
+        tenants: sql<number>`count(${lease.tenant})::int`,
       })
       .from(node)
+      .leftJoin(lease, eq(lease.incarnation, node.incarnation))
       .where(isLive)
+      .groupBy(node.incarnation)
       .orderBy(node.name, node.beganAt);
     const tenants = await db
       .select({

@@ -79,7 +79,7 @@ describe("the command line", () => {
     [["statsu"], /no command "statsu"; did you mean "status"\?/],
     [
       ["stauts", "--json"],
-      /Commands: serve, sync, watch, web, status, audit, audit-log, doctor, setup, forget, tools, call, demo/,
+      /Commands: serve, sync, watch, web, status, audit, audit-log, fleet, doctor, setup, forget, tools, call, demo/,
     ],
     [["sync", "--sinc", "7d"], /"sync" has no flag --sinc; did you mean --since\?/],
     [["serve", "--once"], /"serve" has no flag --once \(it belongs to sync\)/],
