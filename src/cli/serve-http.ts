@@ -1,13 +1,16 @@
 import { lookup } from "node:dns/promises";
 import { createConfirmations } from "../acting/confirmations.ts";
 import { AccountBudgets } from "../app/account-budgets.ts";
+import { firstRecordFileOf } from "../app/connection.ts";
+import type { JoinedFleet } from "../app/join-fleet.ts";
 import type { SettingsSource } from "../app/settings-source.ts";
-import { createTenantApps } from "../app/tenant-apps.ts";
+import { createTenantApps, settingsFor } from "../app/tenant-apps.ts";
 import { VERSION } from "../app/version.ts";
 import { openWorkspaces } from "../app/workspaces/open-workspaces.ts";
 import { credentialsOf } from "../config/credentials.ts";
-import type { Settings } from "../config/settings.ts";
+import type { ResolvedSettings, Settings } from "../config/settings.ts";
 import { AppError, toAppError } from "../errors.ts";
+import type { TenantName } from "../fleet/fleet-store.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLogger } from "../lib/logger.ts";
 import { asPlace, oneLine, sentence } from "../lib/shown-text.ts";
@@ -53,7 +56,7 @@ export async function serveUntilAborted(
   const apps = createTenantApps({ ...common, base });
   const { fleet: fleetSettings } = base().settings;
   const joined =
-    fleetSettings === null ? null : await (await import("./join-fleet.ts")).joinFleet(fleetSettings, http, logger);
+    fleetSettings === null ? null : await (await import("../app/join-fleet.ts")).joinFleet(fleetSettings, http, logger);
   const start = () =>
     serveHttp({
       settings: http,
@@ -65,7 +68,7 @@ export async function serveUntilAborted(
       lookup: lookupWithin(LOOKUP_WITHIN_MS, systemClock, addressesOf),
       clock: systemClock,
       logger,
-      ...(joined ? { fleet: { ...joined, ownTarget: () => ownTarget(base().settings) } } : {}),
+      ...(joined ? { fleet: { ...fleetParts(joined, base), ownTarget: () => ownTarget(base().settings) } } : {}),
     });
   let server: ReturnType<typeof start>;
   try {
@@ -73,6 +76,7 @@ export async function serveUntilAborted(
   } catch (error) {
     throw bindError(error, http.host, http.port);
   }
+  await using _litestream = joined?.litestream;
   await using _fleet = joined?.fleet;
   await using _ = server;
   joined?.start(server);
@@ -82,6 +86,19 @@ export async function serveUntilAborted(
     ctx.signal.addEventListener("abort", () => resolve(), { once: true });
   });
   return 0;
+}
+
+function fleetParts({ fleet, secret, records }: JoinedFleet, base: () => ResolvedSettings) {
+  const fileOf = (target: TenantTarget | null) => {
+    const { settings } = target === null ? base() : settingsFor(base(), target);
+    return firstRecordFileOf(settings, settings.apiUrl ?? "");
+  };
+  const replicated = records && {
+    take: (tenant: TenantName, fence: number, target: TenantTarget | null) =>
+      records.take(tenant, fence, fileOf(target)),
+    leave: (target: TenantTarget | null) => records.leave(fileOf(target)),
+  };
+  return { fleet, secret, ...(replicated ? { records: replicated } : {}) };
 }
 
 /** The Prefect of the settings, as a caller would name it. */

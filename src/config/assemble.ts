@@ -152,6 +152,7 @@ function fleetOf(values: SettingValues): Settings["fleet"] {
     node: values.PREFECT_MCP_FLEET_NODE,
     address: values.PREFECT_MCP_FLEET_ADDRESS,
     secret: values.PREFECT_MCP_FLEET_SECRET,
+    replica: values.PREFECT_MCP_FLEET_REPLICA,
   };
 }
 

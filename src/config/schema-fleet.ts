@@ -28,4 +28,11 @@ export const fleetSettings = {
     isSecret: true,
     description: "At least 32 characters, the same on all nodes: signs requests between them, and hides tenants' keys.",
   }),
+  PREFECT_MCP_FLEET_REPLICA: ownSetting(text, null, {
+    type: "URL",
+    toml: "mcp.fleet.replica",
+    isSecret: true,
+    description:
+      "Where Litestream replicates the records, for example `s3://bucket/fleet` or `file:///mnt/fleet`. Without it a new owner reads the history from Prefect again.",
+  }),
 };

@@ -34,6 +34,9 @@ export interface FleetStore extends AsyncDisposable {
   release(tenant: string, incarnation: string, fence: number): Promise<void>;
   /** Incarnation of the owner; null: none. */
   owner(tenant: string): Promise<string | null>;
+  /** The highest fencing number of which there is a whole replica; null: there is none. */
+  replicaFence(tenant: string): Promise<number | null>;
+  putReplicaFence(tenant: string, fence: number): Promise<void>;
   status(): Promise<FleetStatus>;
   /** Drops the connections: after calls that were not answered, which later ones would wait for. */
   reconnect(): void;

@@ -8,4 +8,6 @@ export interface FleetSettings {
   readonly address: string | null;
   /** Shared by all nodes. Null when it is not set; `serve --http` refuses to start then. */
   readonly secret: string | null;
+  /** Where Litestream replicates the records. Null: nowhere. */
+  readonly replica: string | null;
 }

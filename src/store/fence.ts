@@ -23,6 +23,11 @@ export function findFence(db: RecordDb): number {
   return typeof value === "number" ? value : 0;
 }
 
+/** Whether every page of the file is sound: of a file that was copied from elsewhere. Reads all of it. */
+export function isIntact(db: RecordDb): boolean {
+  return db.prepare<{ quick_check: string }, []>("PRAGMA quick_check(1)").get()?.quick_check === "ok";
+}
+
 /** From now on every write transaction of this connection is refused unless the lease is held and no higher number has written. */
 export function fenceWrites(db: RecordDb, lease: WriterLease, nowUs: () => LocalUs): void {
   db.guard = () => {

@@ -143,7 +143,7 @@ test("after kill -9 of the owner every call is answered, and another node gets t
   expect([first.isError, first.structured.source]).toEqual([false, "live"]);
   expect(first.text).toStartWith("The record of this workspace cannot be used at the moment");
   expect(first.structured.coverage).toMatchObject({
-    notes: expect.arrayContaining([expect.stringContaining("owns it")]),
+    notes: expect.arrayContaining([expect.stringContaining("read from Prefect")]),
   });
   const answers = [first];
   await waitUntil(

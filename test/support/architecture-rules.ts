@@ -79,7 +79,7 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
     search: ["", "events", "logs", "runs"],
     actions: ["file"],
   },
-  fleet: { "": ["lease", "routing"], database: ["", "lease"], lease: [], routing: ["lease"] },
+  fleet: { "": ["lease", "routing"], database: ["", "lease"], lease: [], replica: [], routing: ["lease"] },
   acting: { "": [], plans: [""] },
   sync: {
     "": ["context", "events", "runs", "server", "verification"],
@@ -357,7 +357,8 @@ const EFFECTS: readonly Effect[] = [
   {
     name: "processes",
     pattern: /\bBun\.spawn(Sync)?\(|node:child_process/,
-    homes: /^(cli\/(doctor\/round-trip|terminal\/open-in-browser)|views\/build-page)\.ts$/,
+    homes:
+      /^(cli\/(doctor\/round-trip|terminal\/open-in-browser)|views\/build-page)\.ts$|^fleet\/replica\/litestream\.ts$/,
   },
 ];
 

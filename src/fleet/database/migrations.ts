@@ -28,4 +28,5 @@ export const FLEET_MIGRATIONS: readonly string[] = [
     since_at timestamptz NOT NULL DEFAULT now()
   );
   CREATE INDEX lease_incarnation ON prefect_mcp_fleet.lease (incarnation);`,
+  "ALTER TABLE prefect_mcp_fleet.tenant ADD COLUMN replica_fence bigint",
 ];

@@ -107,6 +107,18 @@ class PostgresStore implements FleetStore {
     return rows[0]?.incarnation ?? null;
   }
 
+  async replicaFence(key: string): Promise<number | null> {
+    const rows = await this.db().select({ fence: tenant.replicaFence }).from(tenant).where(eq(tenant.key, key));
+    return rows[0]?.fence ?? null;
+  }
+
+  async putReplicaFence(key: string, fence: number): Promise<void> {
+    await this.db()
+      .update(tenant)
+      .set({ replicaFence: sql`greatest(coalesce(${tenant.replicaFence}, 0), ${fence})` })
+      .where(eq(tenant.key, key));
+  }
+
   async status(): Promise<FleetStatus> {
     const db = this.db();
     const isLive = eq(node.isEnded, false);

@@ -25,6 +25,8 @@ export const tenant = fleet.table("tenant", {
   key: text("key").primaryKey(),
   /** The API URL. */
   url: text("url").notNull(),
+  /** The highest fencing number of which there is a whole replica. */
+  replicaFence: bigint("replica_fence", { mode: "number" }),
   addedAt: timestamp("added_at", { withTimezone: true }).notNull().default(sql`now()`),
 });
 

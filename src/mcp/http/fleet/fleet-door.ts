@@ -25,8 +25,25 @@ export interface FleetDoorOptions {
   readonly clock: Clock;
   /** The Prefect of the server's own settings. */
   ownTarget(): TenantTarget;
+  /** Absent: records are not replicated. */
+  readonly records?: ReplicatedRecords;
   /** Closes what the tenant has open, because this node does not own it any more. */
   close(target: TenantTarget | null): Promise<void>;
+}
+
+/** The records of tenants and their replicas. */
+export interface ReplicatedRecords {
+  /** Makes the record ready for its new owner. Meanwhile its tenant is answered from Prefect alone. */
+  take(tenant: TenantName, fence: number, target: TenantTarget | null): Promise<void>;
+  /** The record is closed, and another node will own it. */
+  leave(target: TenantTarget | null): Promise<void>;
+}
+
+interface OpenedTenant {
+  readonly target: TenantTarget | null;
+  readonly fence: number;
+  /** Whether the record is in place. */
+  isReady: boolean;
 }
 
 /** A request as this server answers it; `forwarded`: another node has sent it. */
@@ -58,14 +75,14 @@ export interface FleetAccess {
 
 const OWN = "own";
 const LIVE_ONLY = own(
-  "The record of this workspace cannot be used at the moment: the node of the fleet that owns it, or the fleet's database, does not answer. Everything here was read from Prefect.",
+  "The record of this workspace cannot be used at the moment: its node in the fleet or the fleet's database does not answer, or the record is being restored. Everything here was read from Prefect.",
 );
 
 export class FleetDoor {
   private readonly options: FleetDoorOptions;
   private readonly signatures: FleetSignatures;
   /** Tenants that this node owns and has opened, with the number of the lease. */
-  private readonly opened = new Map<string, { readonly target: TenantTarget | null; readonly fence: number }>();
+  private readonly opened = new Map<string, OpenedTenant>();
   private forwardedCount = 0;
   private receivedCount = 0;
   private liveCount = 0;
@@ -93,9 +110,12 @@ export class FleetDoor {
     return `${this.options.fleet.name}~`;
   }
 
-  /** The lease of a tenant, while this node owns it. */
+  /** The lease of a tenant, while this node owns it and its record is in place. */
   lease(target: TenantTarget | null): HeldLease | null {
-    return this.options.fleet.lease(this.nameOf(target).key);
+    const { key } = this.nameOf(target);
+    const lease = this.options.fleet.lease(key);
+    const opened = this.opened.get(key);
+    return lease !== null && opened?.isReady && opened.fence === lease.fence ? lease : null;
   }
 
   /** How an application of the tenant may use its record. */
@@ -162,14 +182,23 @@ export class FleetDoor {
   }
 
   /** Closes what was opened under an earlier lease of the tenant. */
-  private async answerAsOwner({ key }: TenantName, target: TenantTarget | null): Promise<FleetDecision> {
-    const fence = this.options.fleet.lease(key)?.fence;
-    const before = this.opened.get(key);
+  private async answerAsOwner(name: TenantName, target: TenantTarget | null): Promise<FleetDecision> {
+    const fence = this.options.fleet.lease(name.key)?.fence;
+    const before = this.opened.get(name.key);
     if (fence !== undefined && before?.fence !== fence) {
-      this.opened.set(key, { target, fence });
+      const opened: OpenedTenant = { target, fence, isReady: false };
+      this.opened.set(name.key, opened);
       if (before) await this.options.close(target);
+      const { records } = this.options;
+      const taken = records?.take(name, fence, target).finally(() => {
+        opened.isReady = true;
+      });
+      // Not awaited: a restore may take minutes.
+      if (taken === undefined) opened.isReady = true;
     }
-    return { kind: "answer", isLiveOnly: fence === undefined };
+    const isLiveOnly = this.lease(target) === null;
+    if (isLiveOnly) this.liveCount += 1;
+    return { kind: "answer", isLiveOnly };
   }
 
   /** A session lives on the node that began it, and ends when that node loses the tenant. */
@@ -214,7 +243,13 @@ export class FleetDoor {
       if (opened) targets.push(opened.target);
       this.opened.delete(key);
     }
-    await Promise.all(targets.map((target) => this.options.close(target)));
+    const { close, records } = this.options;
+    await Promise.all(
+      targets.map(async (target) => {
+        await close(target);
+        await records?.leave(target);
+      }),
+    );
   }
 
   private nameOf(target: TenantTarget | null): TenantName {

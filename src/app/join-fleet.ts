@@ -1,23 +1,29 @@
 /** Makes this server a node of a fleet. Loaded only where `PREFECT_MCP_FLEET_URL` is set. */
 import { hostname } from "node:os";
-import { VERSION } from "../app/version.ts";
 import type { HttpSettings } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
 import { openPostgresStore } from "../fleet/database/postgres-store.ts";
 import { Fleet } from "../fleet/fleet.ts";
 import type { NodeReport } from "../fleet/fleet-store.ts";
+import { Litestream } from "../fleet/replica/litestream.ts";
 import { systemClock } from "../lib/clock.ts";
 import { parseHttpUrl } from "../lib/http-url.ts";
 import type { Logger } from "../lib/logger.ts";
 import { asPlace, sentence } from "../lib/shown-text.ts";
 import type { HttpServer } from "../mcp/http/http.ts";
 import type { FleetSettings } from "../model/fleet-settings.ts";
+import { FleetRecords } from "./fleet-records.ts";
+import { VERSION } from "./version.ts";
 
 export interface JoinedFleet {
   readonly fleet: Fleet;
   readonly secret: string;
   /** Begins the session, now that the server listens. */
   start(server: HttpServer): void;
+  /** Absent: records are not replicated. */
+  readonly records?: FleetRecords;
+  /** Absent: no program replicates records. */
+  readonly litestream?: Litestream;
 }
 
 const MIN_SECRET = 32;
@@ -54,18 +60,26 @@ export async function joinFleet(settings: FleetSettings, http: HttpSettings, log
   }
   let server: HttpServer | null = null;
   const report = (): NodeReport => server?.fleetReport() ?? { open: 0, forwarded: 0, received: 0, live: 0 };
+  const store = openPostgresStore(url);
   const fleet = new Fleet({
     name,
     version: VERSION,
-    store: openPostgresStore(url),
+    store,
     clock: systemClock,
     logger,
     report,
   });
+  const litestream = settings.replica === null ? undefined : new Litestream(systemClock, logger);
+  const records =
+    litestream && settings.replica !== null
+      ? new FleetRecords({ litestream, store, base: settings.replica, logger })
+      : undefined;
   return {
     fleet,
     secret,
+    ...(litestream && records ? { litestream, records } : {}),
     start(listening) {
+      litestream?.start();
       server = listening;
       fleet.start(settings.address ?? new URL(listening.url).origin);
     },
