@@ -52,13 +52,12 @@ export class Fleet implements AsyncDisposable {
   private readonly timing: LeaseTiming;
   private readonly calls: StoreCalls;
   private readonly ending = new AbortController();
-  private readonly losses = new Set<(tenants: readonly string[]) => Promise<void>>();
+  private readonly losses = new Set<(tenants: readonly string[] | "all") => Promise<void>>();
   private readonly claiming = new Map<string, Promise<TenantPlacement>>();
   private readonly owners = new Map<string, { readonly incarnation: string; readonly readMs: SteadyMs }>();
   private readonly silent = new Map<string, SteadyMs>();
   private readonly leaving = new Map<string, Promise<void>>();
   private readonly endings = new Set<string>();
-  private readonly used = new Set<string>();
   private holder: LeaseHolder;
   private running: Promise<void> | null = null;
   private isBegun = false;
@@ -123,8 +122,8 @@ export class Fleet implements AsyncDisposable {
     return { fence, leftMs: () => (holder.fence(tenant, this.nowMs()) === fence ? holder.leftMs(this.nowMs()) : 0) };
   }
 
-  /** `listener` is called with the tenants that this node does not own any more; it closes what they have open. */
-  onLost(listener: (tenants: readonly string[]) => Promise<void>): void {
+  /** `listener` is called with the tenants that this node does not own any more, or "all"; it closes what they have open. */
+  onLost(listener: (tenants: readonly string[] | "all") => Promise<void>): void {
     this.losses.add(listener);
   }
 
@@ -135,7 +134,6 @@ export class Fleet implements AsyncDisposable {
   async place(tenant: TenantName, isForwarded: boolean, prove: () => Promise<void>): Promise<TenantPlacement> {
     // It is being closed here, so that the next owner can have it.
     await this.leaving.get(tenant.key);
-    this.used.add(tenant.key);
     const nowMs = this.nowMs();
     if (this.holder.fence(tenant.key, nowMs) !== null) return { kind: "own" };
     const known = this.owners.get(tenant.key);
@@ -343,7 +341,7 @@ export class Fleet implements AsyncDisposable {
     const { isHeld } = this;
     if (this.wasHeld && !isHeld) {
       this.options.logger.warn("this node owns no tenants any more and answers live");
-      void this.lost([...this.used]);
+      void this.lost("all");
     }
     this.wasHeld = isHeld;
     if (!this.holder.isEnded || this.isDraining) return;
@@ -351,8 +349,7 @@ export class Fleet implements AsyncDisposable {
     this.isBegun = false;
   }
 
-  private async lost(tenants: readonly string[]): Promise<void> {
-    for (const tenant of tenants) this.used.delete(tenant);
+  private async lost(tenants: readonly string[] | "all"): Promise<void> {
     await Promise.all([...this.losses].map((listener) => listener(tenants)));
   }
 

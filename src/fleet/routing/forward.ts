@@ -84,6 +84,10 @@ export async function forwardRequest(options: ForwardOptions): Promise<ForwardRe
       method: request.method,
       headers,
       redirect: "manual",
+      // Otherwise Bun uses the proxy variables of the environment, which are for Prefect.
+      proxy: false,
+      // A stream of notifications may be silent for long.
+      timeout: false,
       signal: giveUp.signal,
       ...(request.method === "POST" ? { body } : {}),
     });

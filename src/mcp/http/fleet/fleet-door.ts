@@ -236,9 +236,9 @@ export class FleetDoor {
     return this.sealed(refusal({ status: 421, code: "unavailable", message }), received, false);
   }
 
-  private async closeLost(keys: readonly string[]): Promise<void> {
+  private async closeLost(keys: readonly string[] | "all"): Promise<void> {
     const targets: (TenantTarget | null)[] = [];
-    for (const key of keys) {
+    for (const key of keys === "all" ? [...this.opened.keys()] : keys) {
       const opened = this.opened.get(key);
       if (opened) targets.push(opened.target);
       this.opened.delete(key);
