@@ -30,6 +30,7 @@ import { findTool } from "./arguments/find-tool.ts";
 import type { CommandContext } from "./command.ts";
 import { writeProblem } from "./doctor/files.ts";
 import { askYes } from "./terminal/confirm.ts";
+import { dashboardBars } from "./terminal/dashboard-bars.ts";
 import { isTty } from "./terminal/is-tty.ts";
 
 /** Longest wait at the end of the command until rows of a live answer are stored. */
@@ -80,7 +81,11 @@ export async function runCall(ctx: CommandContext): Promise<number> {
     out.note(sentence`The page is in ${asPlace(page.file)}.`);
   }
   if (isJson) out.json(result.structuredContent);
-  else out.lines(textOf(result));
+  else {
+    if (out.isTerminal && tool.name === "get_dashboard" && !result.isError)
+      out.lines(dashboardBars(result.structuredContent, out.columns));
+    out.lines(textOf(result));
+  }
   return result.isError ? 1 : 0;
 }
 
