@@ -52,7 +52,8 @@ export async function playReal(only: string | undefined, log: (text: string) => 
     await waitUntil("the record goes back as far as it will", status, ({ structured }) => structured.backfill?.done);
     const runs = () => product.call("get_flow_runs", { limit: 1 });
     await waitUntil("the record answers", runs, ({ structured }) => structured.source === "record");
-    log("the record is complete");
+    await worlds.startWorkers();
+    log("the record is complete, and the workers are there");
     const played: PlayedReal[] = [];
     for (const one of placed)
       for (const scope of scopesOf(one.composed)) {

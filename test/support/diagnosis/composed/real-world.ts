@@ -103,7 +103,10 @@ export class RealWorlds {
       this.moveAll(db);
     }).immediate();
     db.close();
-    // Last, because their heartbeats are many writes.
+  }
+
+  /** Last, because their heartbeats are many writes. */
+  async startWorkers(): Promise<void> {
     for (const [pool, name] of this.workers) await this.driver.worker(pool, name);
   }
 
