@@ -18,7 +18,10 @@ import { occurredWithin } from "../model/events/event-filter.ts";
 import type { TimeRange } from "../model/freshness.ts";
 import { coveredRanges } from "../store/coverage.ts";
 import { countConfirmedEvents } from "../store/events/confirmed-events.ts";
+import { auditEventHours } from "../store/events/event-hours.ts";
 import { countEventsBetween } from "../store/events/events.ts";
+import { auditRunHours } from "../store/runs/run-hours.ts";
+import { auditRunNames } from "../store/runs/run-names.ts";
 import { type EngineContext, horizonUs } from "./context/engine-context.ts";
 import { catchUp } from "./events/catch-up.ts";
 import type { ClockMark } from "./server/server-clock.ts";
@@ -86,12 +89,19 @@ const PRIORITIES = { source: "audit", ask: "verify", repair: "verify" } as const
 /** Throws AppError when Prefect does not answer, and `not_found` when nothing is covered yet. */
 export async function audit(ctx: EngineContext, options: AuditOptions, signal: AbortSignal): Promise<AuditReport> {
   const startedUs = ctx.clock.nowUs();
-  const wrongHours = ctx.ingest.auditRunHours();
-  if (wrongHours > 0) ctx.logger.error("counts of runs per hour were wrong and have been made again", { wrongHours });
+  const wrong = { hours: ctx.ingest.mend(auditRunHours), names: ctx.ingest.mend(auditRunNames) };
+  if (wrong.hours + wrong.names > 0)
+    ctx.logger.error("counts per hour or names of runs were wrong and have been made again", wrong);
   const before = countsBefore(ctx, options);
   await catchUp(ctx, signal);
   const range = auditedRange(ctx, options);
   const hours = hoursOf(range);
+  const wrongHours = hours.reduce((sum, { fromUs, toUs }) => {
+    const start = Math.floor(fromUs / HOUR_US) * HOUR_US;
+    const end = (Math.floor(toUs / HOUR_US) + 1) * HOUR_US - 1;
+    return sum + ctx.ingest.mend((db) => auditEventHours(db, { fromUs: start, toUs: end }));
+  }, 0);
+  if (wrongHours > 0) ctx.logger.error("counts of events per hour were wrong and have been made again", { wrongHours });
   const verdicts = new Map<number, VerifyResult>();
   const figures = await countHours(ctx, hours, signal);
   const isSampled = sample(ctx, hours, figures);

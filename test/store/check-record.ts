@@ -3,6 +3,7 @@ import { coveredRanges } from "../../src/store/coverage.ts";
 import type { RecordDb } from "../../src/store/database.ts";
 import { findEventIdsBetween } from "../../src/store/events/events.ts";
 import { auditRunHours } from "../../src/store/runs/run-hours.ts";
+import { auditRunNames } from "../../src/store/runs/run-names.ts";
 import { nthEvent, nthUs } from "./record-process.ts";
 
 /** Problems of a record that `record-process.ts ingest` has filled; empty when there are none. */
@@ -25,6 +26,8 @@ export function findFaults(db: RecordDb): string[] {
   const hours = one<{ n: number }>("SELECT sum(n) AS n FROM event_hour")?.n ?? 0;
   const rows = one<{ n: number }>("SELECT count(*) AS n FROM event")?.n ?? 0;
   if (hours !== rows) faults.push(`${hours} counted by hour, ${rows} held`);
+  const names = auditRunNames(db);
+  if (names !== 0) faults.push(`${names} names of runs are wrong`);
   const runHours = auditRunHours(db);
   if (runHours !== 0) faults.push(`${runHours} counts of runs per hour are wrong`);
   const unnamed = one<{ n: number }>(

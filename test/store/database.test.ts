@@ -232,6 +232,28 @@ test("a file with runs gets their counts and names by the upgrade, also after a 
   db.close();
 });
 
+test("a file whose counts and names were kept by triggers is kept by the writer after the upgrade, each row once", () => {
+  const file = tempRecordFile();
+  mkdirSync(dirname(file), { recursive: true });
+  const sqlite = plain(file);
+  for (const { sql } of MIGRATIONS.slice(0, 3)) sqlite.run(sql);
+  sqlite.run("PRAGMA user_version = 3");
+  sqlite.run(
+    "INSERT INTO event VALUES (7200000000, 0, x'01', 1, 1, 0, 1, 0, 1), (7200000001, 0, x'02', 1, 1, 0, 1, 0, 1)",
+  );
+  sqlite.run(
+    "INSERT INTO flow_run(id, name, auto_scheduled, run_count, total_run_time, tags) VALUES (x'01', 'amber', 0, 1, 0, '[]')",
+  );
+  sqlite.close();
+  const db = openRecord(file, "write");
+  expect(db.notice).toBeNull();
+  expect(db.sqlite.query("SELECT hour, n FROM event_hour").all()).toEqual([{ hour: 2, n: 2 }]);
+  expect(db.sqlite.query("SELECT name FROM run_name").all()).toEqual([{ name: "amber" }]);
+  fill(db, 3);
+  expect(db.sqlite.query("SELECT sum(n) AS n FROM event_hour").get()).toEqual({ n: 5 });
+  db.close();
+});
+
 describe("a file that cannot be used", () => {
   const aside = (file: string) =>
     readdirSync(dirname(file)).filter((name) => /^record\.sqlite\.corrupt-\d{8}T\d{6}Z$/.test(name));

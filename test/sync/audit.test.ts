@@ -49,6 +49,19 @@ describe("an audit", () => {
     expect(report.instance).toBe("http://tiny/api");
   });
 
+  test("counts hours and names again that differ from the rows", async () => {
+    const harness = await recorded();
+    const { sqlite } = harness.ctx.db;
+    const hours = () => sqlite.query("SELECT hour, name_id, n FROM event_hour ORDER BY hour, name_id").all();
+    const before = hours();
+    sqlite.run("UPDATE event_hour SET n = n + 1");
+    sqlite.run("INSERT INTO run_name(name) VALUES ('of no run')");
+    const report = await audit(harness.ctx, {}, neverAborted);
+    expect(sums(report)).toEqual({ server: 240, record: 240, repaired: 0, unexplained: 0 });
+    expect(hours()).toEqual(before);
+    expect(sqlite.query("SELECT * FROM run_name WHERE name = 'of no run'").all()).toEqual([]);
+  });
+
   test("fetches events that were deleted from the record by hand, at any time", async () => {
     const harness = await recorded();
     const removed = harness.prefect.events.filter((_, index) => index % 30 === 0);

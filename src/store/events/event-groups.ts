@@ -24,8 +24,8 @@ export interface NamedGroup extends Group {
 }
 
 /**
- * Events per hour of `occurred` (`hourUs`: its start), hours without events left out, ascending, from `event_hour`, which
- * triggers keep exact. `fromUs` and `endUs` (exclusive) must be whole hours.
+ * Events per hour of `occurred` (`hourUs`: its start), hours without events left out, ascending, from `event_hour`.
+ * `fromUs` and `endUs` (exclusive) must be whole hours.
  */
 export function countEventsPerHour(
   db: RecordDb,

@@ -13,6 +13,7 @@ import { putStateJson } from "../sync-state.ts";
 import { createBlockWriter } from "./blocks.ts";
 import { removeDeletedPostings } from "./deleted-postings.ts";
 import { createWriterDictionaries } from "./dictionaries.ts";
+import { HourCounts } from "./event-hours.ts";
 import { LARGEST_SHIFT, largestShift, TimestampReader } from "./event-times.ts";
 
 export interface InsertResult {
@@ -83,6 +84,7 @@ export function createEventWriter(db: RecordDb, options: { readonly text?: boole
     event: PrefectEvent,
     source: EventSource,
     seenUs: LocalUs,
+    hours: HourCounts,
   ): { t: number; replaced: boolean } | null => {
     const id = uuidToBytes(event.id);
     const occurredUs = stamps.occurredUs(event, seenUs);
@@ -103,6 +105,8 @@ export function createEventWriter(db: RecordDb, options: { readonly text?: boole
         if (isSame && !(isStreamed && JSON.stringify(event).includes(REPLACEMENT))) return null;
         // Its JSON, which may be in the open block, says which postings to remove.
         blocks.flush();
+        // The trigger subtracts what must have been added by now.
+        hours.flush();
         deleteRow.run(stored.t);
         removeDeletedPostings(db);
         replaced = true;
@@ -113,6 +117,7 @@ export function createEventWriter(db: RecordDb, options: { readonly text?: boole
         put(t);
       }
     }
+    hours.add(occurredUs, nameId);
     for (const resource of event.related) {
       const relatedId = dictionaries.resourceId(resource[RESOURCE_ID] ?? "", resource[RESOURCE_NAME], occurredUs);
       insertRelated.run(relatedId, t, nameId);
@@ -126,15 +131,18 @@ export function createEventWriter(db: RecordDb, options: { readonly text?: boole
       removeDeletedPostings(db);
       const inserted: PrefectEvent[] = [];
       const keys: number[] = [];
+      // A failure leaves no counts behind, as the transaction is rolled back.
+      const hours = new HourCounts(db);
       let replaced = 0;
       for (const event of events) {
-        const done = insertOne(event, source, seenUs);
+        const done = insertOne(event, source, seenUs, hours);
         if (!done) continue;
         inserted.push(event);
         keys.push(done.t);
         if (done.replaced) replaced += 1;
       }
       blocks.flush();
+      hours.flush();
       return { inserted, keys, duplicates: events.length - inserted.length, replaced };
     },
   };

@@ -37,7 +37,7 @@ const RECENT_US = 7 * 86_400_000_000;
 
 const insertRun = insertStatement<NewFlowRunRow>("flow_run");
 
-/** Call it inside a transaction of `target`. */
+/** Call it inside a transaction of `target`. The names of the runs are not indexed there: nothing searches `target`. */
 export function copyRunsAt(source: RecordDb, target: RecordDb, question: RunsAtQuestion): RunsAt {
   const { rows, fromUs } = rowsAround(source, question);
   let changed = 0;

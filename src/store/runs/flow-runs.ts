@@ -36,6 +36,7 @@ import {
   timeUs,
 } from "./run-columns.ts";
 import { packDoc, unpackDoc } from "./run-docs.ts";
+import { addRunNames } from "./run-names.ts";
 
 export type { FlowRunRow } from "../schema/run.ts";
 
@@ -73,6 +74,7 @@ export function upsertFlowRuns(
   options: UpsertRunsOptions = {},
 ): string[] {
   const changed: string[] = [];
+  const added = new Map<string, string>();
   for (const run of rows) {
     const id = idBytes(run.id);
     if (id === null) continue;
@@ -82,6 +84,7 @@ export function upsertFlowRuns(
     const columns = restColumns(run, readUs);
     if (held === null) {
       insertFromRest(db, { id, ...columns, ...stateColumns(restState), dirty: 0 });
+      added.set(run.id, run.name);
       changed.push(run.id);
       continue;
     }
@@ -95,9 +98,12 @@ export function upsertFlowRuns(
     const state = isNewer ? { ...stateOfColumns(held), expectedUs: restState.expectedUs } : restState;
     const deletedUs = held.deleted_us !== null && held.deleted_us > (options.seenUs ?? readUs) ? held.deleted_us : null;
     updateFromRest(db, { ...columns, ...stateColumns(state), dirty: isNewer ? 1 : 0, deleted_us: deletedUs }, id);
+    // A run can be twice in an answer, renamed in between.
+    if (added.has(run.id)) added.set(run.id, run.name);
     if (held.deleted_us !== null && deletedUs === null) restoreTaskRuns(db, id, held.deleted_us);
     if (held.dirty === 1 || held.read_us === null || idText(held.state_id) !== restState.stateId) changed.push(run.id);
   }
+  addRunNames(db, added.values());
   return changed;
 }
 
@@ -159,16 +165,19 @@ export function foldFlowRunChanges(
   aheadUs: ServerUs | null = null,
 ): string[] {
   const touched: string[] = [];
+  const added: string[] = [];
   for (const [runId, changes] of byRun) {
     const id = idBytes(runId);
     if (id === null) continue;
     const sorted = changes.length > 1 ? sortChanges(changes) : changes;
-    if (foldFlowRun(db, id, sorted) || markUncertain(db, id, sorted, aheadUs)) touched.push(runId);
+    if (foldFlowRun(db, id, sorted, added) || markUncertain(db, id, sorted, aheadUs)) touched.push(runId);
   }
+  addRunNames(db, added);
   return touched;
 }
 
-function foldFlowRun(db: RecordDb, id: Uint8Array, changes: readonly StateChange[]): boolean {
+/** `added` gets the name of a run that is inserted. */
+function foldFlowRun(db: RecordDb, id: Uint8Array, changes: readonly StateChange[], added: string[]): boolean {
   const newest = changes.at(-1);
   if (newest === undefined) return false;
   const held = db.prepare<StoredRun, [Uint8Array]>(SELECT_COMPARED).get(id);
@@ -176,6 +185,7 @@ function foldFlowRun(db: RecordDb, id: Uint8Array, changes: readonly StateChange
   const after = foldChanges(before, stampOfStoredState(db, stampOf(before), changes), changes, held?.read_us != null);
   if (held === null) {
     insertFromEvent(db, { id, ...detailColumns(newest), auto_scheduled: 0, ...stateColumns(after), dirty: 1 });
+    added.push(newest.runName);
     return true;
   }
   if (held.flow_id === null) fillDetails(db, detailColumns(newest), id);

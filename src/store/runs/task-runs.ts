@@ -34,6 +34,7 @@ import {
   timeUs,
 } from "./run-columns.ts";
 import { packDoc, unpackDoc } from "./run-docs.ts";
+import { addRunNames } from "./run-names.ts";
 
 export type { TaskRunRow } from "../schema/run.ts";
 
@@ -63,6 +64,7 @@ export function upsertTaskRuns(
 ): string[] {
   const { serverReadUs = null, doubtedUs = Number.NEGATIVE_INFINITY } = options;
   const changed: string[] = [];
+  const added = new Map<string, string>();
   for (const run of rows) {
     const id = idBytes(run.id);
     if (id === null) continue;
@@ -72,6 +74,7 @@ export function upsertTaskRuns(
     const columns = restColumns(run, readUs);
     if (held === null) {
       insertFromRest(db, { id, ...columns, ...stateColumns(restState) });
+      added.set(run.id, run.name);
       changed.push(run.id);
       continue;
     }
@@ -81,8 +84,11 @@ export function upsertTaskRuns(
     const state = isNewer ? stateOfColumns(held) : restState;
     const deletedUs = held.deleted_us !== null && held.deleted_us > (options.seenUs ?? readUs) ? held.deleted_us : null;
     updateFromRest(db, { ...columns, ...stateColumns(state), deleted_us: deletedUs }, id);
+    // A run can be twice in an answer, renamed in between.
+    if (added.has(run.id)) added.set(run.id, run.name);
     if (held.read_us === null || idText(held.state_id) !== restState.stateId) changed.push(run.id);
   }
+  addRunNames(db, added.values());
   return changed;
 }
 
@@ -150,11 +156,14 @@ export function foldTaskRunChanges(
   newest: ReadonlyMap<string, { readonly change: StateChange; readonly key: number }>,
 ): string[] {
   const touched: string[] = [];
-  for (const [runId, { change, key }] of newest) if (foldTaskRun(db, change, key)) touched.push(runId);
+  const added: string[] = [];
+  for (const [runId, { change, key }] of newest) if (foldTaskRun(db, change, key, added)) touched.push(runId);
+  addRunNames(db, added);
   return touched;
 }
 
-function foldTaskRun(db: RecordDb, change: StateChange, key: number): boolean {
+/** `added` gets the name of a task run that is inserted. */
+function foldTaskRun(db: RecordDb, change: StateChange, key: number, added: string[]): boolean {
   const id = idBytes(change.runId);
   if (id === null) return false;
   const held = db.prepare<StoredTaskRun, [Uint8Array]>(SELECT_COMPARED).get(id);
@@ -175,8 +184,10 @@ function foldTaskRun(db: RecordDb, change: StateChange, key: number): boolean {
     t: key,
     ...stateColumns(stateOfTask(change, task, before)),
   };
-  if (held === null) insertFromEvent(db, { id, ...columns });
-  else {
+  if (held === null) {
+    insertFromEvent(db, { id, ...columns });
+    added.push(columns.name);
+  } else {
     const isRestored = held.deleted_us !== null && change.atUs > held.deleted_us && !isFlowRunDeleted(db, flowRunId);
     updateFromEvent(db, { ...columns, deleted_us: isRestored ? null : held.deleted_us }, id);
   }

@@ -89,7 +89,10 @@ export const block = sqliteTable(
   (table) => [index("block_newest").on(table.t_max, table.t_min), index("block_oldest").on(table.t_min, table.t_max)],
 );
 
-/** Number of events per hour of `occurred` (hours since 1970) and name. Triggers on `event` keep it exact. */
+/**
+ * Number of events per hour of `occurred` (hours since 1970) and name. The event writer adds those of a batch; a trigger subtracts
+ * deleted rows.
+ */
 export const eventHour = sqliteTable("event_hour", {
   hour: integer().notNull(),
   name_id: integer().notNull(),

@@ -115,7 +115,10 @@ export const runHour = sqliteTable(
   (table) => [primaryKey({ columns: [table.hour, table.state, table.late] })],
 );
 
-/** The different names of flow runs and task runs. Triggers add and remove them, and keep the index of their words (`run_name_fts`). */
+/**
+ * The different names of flow runs and task runs. `addRunNames` adds those of inserted rows; triggers do so for renamed rows, remove
+ * names without a run, and keep the index of their words (`run_name_fts`).
+ */
 export const knownRunName = sqliteTable(
   "run_name",
   { id: integer().primaryKey(), name: text().notNull().unique() },

@@ -28,7 +28,6 @@ import { upsertLogs } from "../../store/logs/logs.ts";
 import { upsertNewestObjects, upsertObjects } from "../../store/objects/objects.ts";
 import { findFlowRunRow, markFlowRunsDeleted, upsertFlowRuns } from "../../store/runs/flow-runs.ts";
 import { foldRunEvents } from "../../store/runs/fold-events.ts";
-import { auditRunHours } from "../../store/runs/run-hours.ts";
 import { markTaskRunsDeleted, upsertTaskRuns } from "../../store/runs/task-runs.ts";
 import { type Fact, type FactKey, putFact, putStateJson, RETENTION_FLOOR_KEY } from "../../store/sync-state.ts";
 import type { ServerClock } from "../server/server-clock.ts";
@@ -294,9 +293,9 @@ export class Ingest {
     });
   }
 
-  /** Compares the counts of runs per hour with the rows, and counts again where they differ. Returns how many were wrong. */
-  auditRunHours(): number {
-    return this.repairs.transaction(() => auditRunHours(this.db));
+  /** Runs one step that compares counts or names with the rows they are made of, and mends them. Returns how many were wrong. */
+  mend(step: (db: RecordDb) => number): number {
+    return this.repairs.transaction(() => step(this.db));
   }
 
   /**
