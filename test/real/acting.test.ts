@@ -7,6 +7,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ALL_PERMISSIONS } from "../../src/model/verbs.ts";
+import { call as mcpCall, parse, post, postModern } from "../mcp/http/http-harness.ts";
+import { startHttpProduct } from "../mcp/http/http-product.ts";
 import { type Deployed, PrefectDriver } from "../support/diagnosis/prefect-driver.ts";
 import { type Product, runProduct, startProduct, type ToolResult } from "../support/process/product.ts";
 import { startWriteProxy, type WriteProxy } from "../support/proxies/write-proxy.ts";
@@ -457,6 +459,41 @@ describe("a change", () => {
       expect.stringContaining('required property "day"'),
     ]);
     expect(proxy.writes().length).toBe(before);
+  });
+
+  test("over HTTP is confirmed only by the tenant that saw it, in both eras of the protocol", async () => {
+    await using http = await startHttpProduct({
+      env: { PREFECT_API_URL: proxy.url, PREFECT_MCP_WRITES: "all", PREFECT_MCP_SYNC: "off" },
+    });
+    // The same server by two URLs: two tenants, and the requests of one pass the proxy.
+    const headers = (api: string) => ({ headers: { "x-prefect-api-url": api } });
+    const eras = {
+      old: async (api: string, args: object) =>
+        parse(await (await post(http.url, mcpCall("change_flow_run", args), headers(api))).text()),
+      modern: async (api: string, args: object) => {
+        const params = { name: "change_flow_run", arguments: args };
+        return parse(await (await postModern(http.url, "tools/call", params, headers(api))).text());
+      },
+    };
+    for (const [era, other] of [
+      ["old", "modern"],
+      ["modern", "old"],
+    ] as const) {
+      const ask = async (by: "old" | "modern", api: string, args: object): Promise<ToolResult["structured"]> => {
+        const answer = (await eras[by](api, args)) as { result?: { structuredContent: ToolResult["structured"] } };
+        if (answer.result === undefined) throw new Error(`${by}: ${JSON.stringify(answer)}`);
+        return answer.result.structuredContent;
+      };
+      const run = await newRun(`http-${era}`);
+      const before = proxy.writes().length;
+      const args = { action: "cancel", flow_run: run.id, wait: "20s" };
+      const { confirm } = (await ask(era, proxy.url, args)).preview;
+      expect(await ask(other, prefect.url, { ...args, confirm })).toMatchObject({ code: "invalid_input" });
+      expect((await runOf(run)).state_type).toBe("SCHEDULED");
+      expect(await ask(other, proxy.url, { ...args, confirm })).toMatchObject({ done: 1, complete: true });
+      expect((await runOf(run)).state_type).toBe("CANCELLED");
+      expect(proxy.writes().length).toBe(before + 1);
+    }
   });
 
   test("stands in the audit log with its preview, its attempt and its result", async () => {
