@@ -127,7 +127,7 @@ export class RealWorlds {
         const zone = /(?:Z|\+00:00)$/.exec(time)?.[0] ?? "";
         const toUs = times.get(parseIsoUs(`${time.slice(0, 10)}T${time.slice(11, 26)}Z`) ?? -1);
         if (toUs === undefined) return time;
-        const iso = formatIsoUs(toUs);
+        const iso = withMicroseconds(formatIsoUs(toUs));
         return `${iso.slice(0, 10)}${time[10]}${iso.slice(11, 26)}${zone}`;
       });
     const tables = ["flow_run", "flow_run_state", "task_run", "task_run_state", "events", "event_resources"];
@@ -462,7 +462,12 @@ function hasRun(run: FlowRun): boolean {
   return isTerminal(run.state_type ?? null) && run.start_time != null;
 }
 
-/** As Prefect's SQLite has times. */
+/** As Prefect's SQLite has times, always with six digits: it compares them as texts. */
 function asColumn(iso: string): string {
-  return iso.replace("T", " ").replace("Z", "");
+  return withMicroseconds(iso).replace("T", " ").replace("Z", "");
+}
+
+function withMicroseconds(iso: string): string {
+  const [whole = "", fraction = ""] = iso.replace("Z", "").split(".");
+  return `${whole}.${fraction.padEnd(6, "0")}Z`;
 }
