@@ -14,6 +14,9 @@ export const SCREENSHOTS = join(ROOT, ".screenshots");
 const INSTALL_LIMIT_MS = 4 * 60_000;
 const SYSTEM_BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
+/** As one process the browser ends with the first page that is closed; without its security the tests of origins say nothing. */
+const UNWANTED = ["--single-process", "--no-zygote", "--disable-web-security", "--allow-running-insecure-content"];
+
 /** The part of playwright-core's types that is used here, https://playwright.dev/docs/api/class-page. */
 export interface Page {
   readonly keyboard: { press(key: string): Promise<void>; type(text: string): Promise<void> };
@@ -119,8 +122,7 @@ export async function openBrowser(): Promise<OpenBrowser> {
   const { playwright, sparticuz } = await packages();
   const system = SYSTEM_BROWSERS.map((name) => Bun.which(name)).find((path) => path !== null && existsSync(path));
   const executablePath = system ?? (await sparticuz.default.executablePath());
-  // As one process it would end with the first page that is closed.
-  const own = sparticuz.default.args.filter((one) => !["--single-process", "--no-zygote"].includes(one));
+  const own = sparticuz.default.args.filter((one) => !UNWANTED.includes(one));
   const args = system === undefined ? own : ["--no-sandbox"];
   const browser = await playwright.chromium.launch({ executablePath, args, headless: true });
   return {
