@@ -436,9 +436,10 @@ export class RealWorld {
       const state = { type, ...(message ? { message } : {}) };
       await driver.post(`/task_runs/${made.id}/set_state`, { state, force: true });
     };
-    if (task.state_type === "RUNNING") await this.takeTagSlots(task, made.id);
     await set("PENDING");
     if (task.state_type !== "PENDING") await set("RUNNING");
+    // Afterwards: a state before RUNNING gives back what the task holds.
+    if (task.state_type === "RUNNING") await this.takeTagSlots(task, made.id);
     if (isTerminal(task.state_type ?? null)) await set(task.state_type ?? "", task.state?.message ?? undefined);
     const start = task.start_time ?? task.state?.timestamp ?? "";
     await this.all.moveStates("task_run", made.id, [start, start, task.state?.timestamp ?? start]);
