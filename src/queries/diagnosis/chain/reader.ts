@@ -1,5 +1,5 @@
 /** Reads what a chain leads to: from the record, and with few requests where it is missing there. */
-import { asName, asReason, joined, own, quoteJson, type Sentence, sentence } from "../../../lib/shown-text.ts";
+import { asName, asReason, counted, joined, own, quoteJson, type Sentence, sentence } from "../../../lib/shown-text.ts";
 import {
   addUs,
   DAY_US,
@@ -253,7 +253,10 @@ function readVariables(db: RecordDb, { changedAfterUs }: Lead, { nowUs, run }: F
   const range = { fromUs: onLocalClock(changedAfterUs ?? nowUs, skewUs), toUs: onLocalClock(untilUs, skewUs) };
   const [newest, ...others] = findObjectChanges(db, { ...range, kind: "variable", limit: MAX_CHANGES });
   if (!newest) return null;
-  const more = others.length === 0 ? "" : sentence` (and ${others.length} more changes of variables)`;
+  const more =
+    others.length === 0
+      ? ""
+      : sentence` (and ${counted(others.length, "more change of a variable", "more changes of variables")})`;
   const atUs = onServerClock(newest.atUs, skewUs);
   return {
     id: newest.id,

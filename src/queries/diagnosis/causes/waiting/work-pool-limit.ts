@@ -99,7 +99,7 @@ export const workQueueLimit: CauseModule = {
 function fullText(limit: number, activeSlots: number, holders: readonly Holder[]): Sentence {
   if (limit === 0) return own("lets no run start, because its limit is 0");
   const held = holders.length === 0 ? own("runs that are not known") : nameList(holders.map(nameOf));
-  return sentence`is full: ${activeSlots} of ${limit} slots held by ${held}`;
+  return sentence`is full: ${activeSlots} of ${asName(String(limit))} slots held by ${held}`;
 }
 
 function wayOut(limit: number): Sentence {
