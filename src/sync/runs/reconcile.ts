@@ -54,11 +54,18 @@ export class Reconciler {
     const expectedBeforeUs = Math.floor(this.ctx.serverClock.estimateUs());
     const { db, tuning } = this.ctx;
     const ids = findUnfinishedRuns(db, { limit: tuning.rowPage, readBeforeUs, expectedBeforeUs });
-    if (ids.length === 0) return;
-    // One that has ended shows, beside those that have not, how the server sorts.
-    const isShown = findFact(db, "instance")?.areNullsLargest !== undefined || ids.length === tuning.rowPage;
-    const ended = isShown ? [] : findEndedRuns(db, { limit: 1, readBeforeUs });
-    await this.readRuns([...ids, ...ended], priority, signal);
+    const asked = new Set([...this.findSortedDifferently(), ...ids]);
+    if (asked.size > 0) await this.readRuns([...asked].slice(0, tuning.rowPage), priority, signal);
+  }
+
+  /** A run that has not ended and one that has, of which the answer shows how the server sorts, as long as none has shown it. */
+  private findSortedDifferently(): string[] {
+    const { db } = this.ctx;
+    const instance = findFact(db, "instance");
+    if (instance === null || instance.areNullsLargest !== undefined) return [];
+    const any = { limit: 1, readBeforeUs: Number.MAX_SAFE_INTEGER as LocalUs };
+    const pair = [...findUnfinishedRuns(db, any), ...findEndedRuns(db, any)];
+    return pair.length === 2 ? pair : [];
   }
 
   /** Reads ended runs that were read last before `readBeforeUs`: deleting a run causes no event. */
