@@ -7,6 +7,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { formatIsoUs } from "../../src/lib/time.ts";
 import { untilRecorded } from "../../test/support/peer/comparison.ts";
 import { startProduct, type ToolResult } from "../../test/support/process/product.ts";
 import { startRecordingProxy } from "../../test/support/proxies/recording-proxy.ts";
@@ -40,7 +41,7 @@ let failures = 0;
   });
   await untilRecorded(product);
   console.log("question".padEnd(50), "source", "tokens: text", "structure", "requests", "ms: first", "further");
-  const at = `${new Date().toISOString().slice(0, 19)}.000000Z`;
+  const at = formatIsoUs(Date.now() * 1_000);
   for (const question of questionsAbout(workspace, at))
     failures += (await measured(question, (args) => product.call(question.tool, args))) ? 0 : 1;
 }

@@ -172,7 +172,7 @@ function tagLimit(state: HolderState): Blocker {
 
 function globalLimit(state: HolderState | "ended" | "rate"): Blocker {
   return (world) => {
-    const rate = state === "rate" ? { slot_decay_per_second: 0.1 } : {};
+    const rate = state === "rate" ? { slot_decay_per_second: 0.001 } : {};
     const limit = aConcurrencyLimit({ id: world.id(), name: "ledger", limit: 1, active_slots: 1, ...rate });
     world.limits.push(limit);
     const place = world.place("orders", "prod");
@@ -264,7 +264,7 @@ function child(state: (typeof CHILDREN)[number]): Blocker {
       "no worker": /it has no worker/,
       "worker offline": /rollup-worker is offline/,
       "pool full": /last heartbeat was/,
-      "awaiting input": /waits for input/,
+      "awaiting input": /waits? for input/,
     };
     const fix = {
       "pool paused": /work-pool resume rollup-pool/,
@@ -513,7 +513,7 @@ function awaitingInput(world: World): Composed {
     state_details: { run_input_keyset: { schema: "s" } },
   });
   const run = world.run(place, { name: "blocked-run", state_type: "PAUSED", start_time: at(NOW_S - 400), state });
-  return { place, run, oracle: { names: ["blocked-run"], leaf: ["blocked-run", /waits for input/], fix: /resume/ } };
+  return { place, run, oracle: { names: ["blocked-run"], leaf: ["blocked-run", /waits? for input/], fix: /resume/ } };
 }
 
 function retryLost(world: World): Composed {

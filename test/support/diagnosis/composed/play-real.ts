@@ -18,6 +18,8 @@ export interface PlayedReal {
   readonly tokens: number;
 }
 
+/** Numbers would not keep errors apart: those with the same text but for numbers are one. */
+const LETTERS = "abcdefghij";
 /** A change that no event of Prefect records: only a record that has read the object before knows it. */
 const WITHOUT_TRACE = /^deployment limit, .*limit lowered/;
 
@@ -36,7 +38,7 @@ export async function playReal(only: string | undefined, log: (text: string) => 
     if (WITHOUT_TRACE.test(blocker) || (only !== undefined && !blocker.includes(only))) continue;
     const world = new World();
     const composed = compose(world);
-    const real = worlds.open(world, `s${String(placed.length).padStart(2, "0")}-`);
+    const real = worlds.open(world, `s${LETTERS[Math.floor(placed.length / 10)]}${LETTERS[placed.length % 10]}-`);
     await real.begin();
     placed.push({ blocker, composed, real });
   }

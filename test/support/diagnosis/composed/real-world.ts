@@ -33,7 +33,9 @@ export class RealWorlds {
   readonly driver: PrefectDriver;
   private readonly prefect: RealPrefect;
   /** The moment that is the worlds' now: a whole second, because answers show whole seconds. */
-  private readonly nowUs = Math.floor(Date.now() / 1000) * SECOND_US;
+  private nowUs = Math.floor(Date.now() / 1000) * SECOND_US;
+  /** Times that were given to the server: at the end they are moved by what setting up has taken. */
+  private readonly given = new Set<number>();
   private readonly late: HasId[] = [];
   private readonly workers: (readonly [string, string])[] = [];
   private readonly statements: (readonly [string, ...(string | number)[]])[] = [];
@@ -50,7 +52,9 @@ export class RealWorlds {
 
   /** A world's time as a time of the server, and back. */
   timeOf(time: string): string {
-    return formatIsoUs(this.usOf(time));
+    const us = this.usOf(time);
+    this.given.add(us);
+    return formatIsoUs(us);
   }
 
   usOf(time: string): number {
@@ -121,16 +125,30 @@ export class RealWorlds {
   }
 
   private moveAll(db: Database): void {
-    const times = new Map([...this.moves.values()].map(({ fromUs, toUs }) => [fromUs, toUs]));
+    const laterUs = Math.floor(Date.now() / 1000) * SECOND_US - this.nowUs;
+    this.nowUs += laterUs;
+    const times = new Map([...this.given].map((us) => [us, us + laterUs]));
+    for (const { fromUs, toUs } of this.moves.values()) times.set(fromUs, toUs + laterUs);
     const moved = (text: string) =>
-      text.replace(/20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d{6}(?:Z|\+00:00)?/g, (time) => {
+      text.replace(/20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{6})?(?:Z|\+00:00)?/g, (time) => {
         const zone = /(?:Z|\+00:00)$/.exec(time)?.[0] ?? "";
-        const toUs = times.get(parseIsoUs(`${time.slice(0, 10)}T${time.slice(11, 26)}Z`) ?? -1);
+        const bare = time.slice(0, time.length - zone.length);
+        const toUs = times.get(parseIsoUs(`${bare.replace(" ", "T")}Z`) ?? -1);
         if (toUs === undefined) return time;
         const iso = withMicroseconds(formatIsoUs(toUs));
-        return `${iso.slice(0, 10)}${time[10]}${iso.slice(11, 26)}${zone}`;
+        return `${iso.slice(0, 10)}${time[10]}${iso.slice(11, bare.length)}${zone}`;
       });
-    const tables = ["flow_run", "flow_run_state", "task_run", "task_run_state", "events", "event_resources"];
+    const tables = [
+      "flow_run",
+      "flow_run_state",
+      "task_run",
+      "task_run_state",
+      "events",
+      "event_resources",
+      "worker",
+      "automation",
+      "log",
+    ];
     for (const table of tables) {
       const columns = db
         .query<{ name: string; type: string }, [string]>("SELECT name, type FROM pragma_table_info(?)")
@@ -205,7 +223,7 @@ export class RealWorld {
         : { name, limit: limit.limit, active_slots, slot_decay_per_second };
       this.keep(limit.id, await driver.post(isTag ? "/concurrency_limits/" : "/v2/concurrency_limits/", body));
     }
-    for (const run of world.runs.filter(hasRun)) await this.play(run);
+    for (const run of world.runs.filter((one) => hasRun(one) && !this.namesAutomation(one))) await this.play(run);
     for (const deployment of world.deploymentsBefore) await this.changeDeployment(deployment);
     await this.postEvents(
       (name) => !CHANGES.test(name) && !AUTOMATION_EVENTS.test(name),
@@ -252,11 +270,17 @@ export class RealWorld {
         made.id,
       );
     }
+    // A state's message names the automation by its id.
+    for (const run of world.runs.filter((one) => this.namesAutomation(one))) await this.play(run);
     await this.postEvents(
       (name) => !CHANGES.test(name),
       () => false,
     );
     await this.changePoolsAndQueues();
+  }
+
+  private namesAutomation(run: FlowRun): boolean {
+    return this.world.automations.some(({ id }) => run.state?.message?.includes(id));
   }
 
   private nowOfWorld(): string {
@@ -357,7 +381,11 @@ export class RealWorld {
   }
 
   private mentionsUnmade(text: string): boolean {
-    const later = [...this.world.automations, ...this.world.runs.filter((run) => !hasRun(run)), ...this.world.tasks];
+    const later = [
+      ...this.world.automations,
+      ...this.world.runs.filter((run) => !hasRun(run) || this.namesAutomation(run)),
+      ...this.world.tasks,
+    ];
     return later.some(({ id }) => text.includes(id));
   }
 
@@ -409,7 +437,8 @@ export class RealWorld {
       ? { state_details: { ...details, scheduled_time: this.all.timeOf(details.scheduled_time) } }
       : { state_details: details };
     if (type !== "RUNNING") {
-      const message = state?.message == null ? undefined : JSON.parse(JSON.stringify(this.mapped(state.message)));
+      const message =
+        state?.message == null ? undefined : this.mapped(state.message).replace(/(?<=Error: )/, this.prefix);
       await driver.state(made, type ?? "", name ?? undefined, message, own);
     }
     const end = run.end_time ?? state?.timestamp ?? start;

@@ -20,6 +20,9 @@ import type { ToolHarness } from "../../tool-harness.ts";
 /** Seconds from the start of the builders' hour to now. */
 export const NOW_S = 3_600;
 
+/** Longer than a real server takes to be set up and asked: what is healthy at first stays so. */
+const USUAL_S = 600;
+
 export interface Place {
   readonly flow: Flow;
   readonly deployment: Deployment;
@@ -110,7 +113,7 @@ export class World {
     return this.run(place, { name, state_type: "SCHEDULED", state_name: "Late", run_count: 0, ...due, ...given });
   }
 
-  /** Completed runs of 30 s, two days to one day ago: what is usual. */
+  /** Completed runs of 10 minutes, two days to one day ago: what is usual. */
   usual(place: Place, count = 4): void {
     for (let n = 1; n <= count; n++) {
       const start = -DAY_US / 1_000_000 - n * 3_600;
@@ -118,8 +121,8 @@ export class World {
         name: `usual-${place.flow.name}-${n}`,
         start_time: at(start),
         expected_start_time: at(start),
-        end_time: at(start + 30),
-        total_run_time: 30,
+        end_time: at(start + USUAL_S),
+        total_run_time: USUAL_S,
         parameters: { batch_size: 500 },
       });
     }
