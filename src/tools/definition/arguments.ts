@@ -145,8 +145,9 @@ function invalid(tool: ToolDefinition, error: z.ZodError, args: Readonly<Record<
     });
   }
   const name = asName(String(key));
-  const hint = sentence`${name} must be ${requirement(schema)}.`;
   const value = args[String(key)];
+  const isCount = schema.type === "boolean" && typeof value === "number" && properties.limit !== undefined;
+  const hint = sentence`${name} must be ${requirement(schema)}.${isCount ? " For a number of items use limit." : ""}`;
   if (value === undefined) return new AppError("invalid_input", sentence`argument "${name}" is missing`, { hint });
   const problem = problemOf(issue, rest, value, schema);
   return new AppError("invalid_input", sentence`argument "${name}": ${problem}`, { hint });

@@ -104,6 +104,17 @@ describe("wrong values of arguments", () => {
     });
   }
 
+  test.each([
+    [getFlowRunLogsTool, { flow_run_id: "x", tail: 3 }, "tail"],
+    [getFlowRunLogsTool, { flow_run_id: "x", head: 20 }, "head"],
+    [readEventsTool, { fresh: 2 }, "fresh"],
+  ] as const)("a number for an argument that is true or false names the limit: %#", async (tool, args, name) => {
+    await using harness = await openToolHarness();
+    const { structured } = await harness.call(tool, args);
+    expect(structured.hint).toStartWith(`${name} must be true or false`);
+    expect(structured.hint).toEndWith(". For a number of items use limit.");
+  });
+
   test("an option that is near is named", async () => {
     await using harness = await openToolHarness();
     const { structured } = await harness.call(searchTool, { query: "x", kinds: ["logs"] });
