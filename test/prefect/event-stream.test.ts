@@ -48,18 +48,6 @@ async function outcomeFacts(stream: EventStream): Promise<unknown> {
   return end === "closed" ? end : facts(end);
 }
 
-/** What another stream of the same server receives. The server sends to it last, so that the streams before have it by then. */
-async function arrivals(fake: FakePrefect): Promise<{ count: number; readonly end: Promise<unknown> }> {
-  const stream = open(fake);
-  await stream.ready;
-  const read = async () => {
-    for await (const batch of stream) reached.count += batch.length;
-  };
-  const reached = { count: 0, end: Promise.resolve() as Promise<unknown> };
-  reached.end = read().catch((error: unknown) => error);
-  return reached;
-}
-
 describe("a stream", () => {
   test("ends when events of too many bytes wait for a reader, after giving those that it holds", async () => {
     await using fake = await startFakePrefect();
@@ -135,14 +123,13 @@ describe("a stream", () => {
     await using fake = await startFakePrefect();
     const stream = open(fake);
     await stream.ready;
-    const reached = await arrivals(fake);
     const batches: number[] = [];
     fake.emit(now());
     for await (const batch of stream) {
       batches.push(batch.length);
       if (batches.length === 1) {
         for (let i = 0; i < 4; i += 1) fake.emit(Array.from({ length: 200 }, () => now()));
-        await waitUntil("all events have arrived", () => reached.count === 801);
+        await fake.delivered();
       }
       if (batches.reduce((sum, n) => sum + n) === 801) break;
     }
@@ -405,11 +392,9 @@ describe("the end of a stream", () => {
     await using fake = await startFakePrefect();
     const stream = open(fake);
     await stream.ready;
-    const reached = await arrivals(fake);
     fake.emit([now(), now()]);
-    await waitUntil("both events have arrived", () => reached.count === 2);
+    await fake.delivered();
     fake.closeSockets(1006);
-    await reached.end;
     const batches: number[] = [];
     const read = async () => {
       for await (const batch of stream) batches.push(batch.length);

@@ -74,6 +74,8 @@ export interface FakePrefect extends AsyncDisposable {
   requestsTo(route: string | RegExp): RecordedRequest[];
   /** Publishes events as Prefect would: stored once per id, sent to the sockets whose filter matches. */
   emit(events: PrefectEvent | readonly PrefectEvent[], options?: EmitOptions): void;
+  /** Resolves when every open socket has received what was sent to it before: a client answers a ping after the messages before it. */
+  delivered(): Promise<void>;
   /** A fixed answer for `METHOD path` (as in `requests`). Only auth and faults come before it. */
   answer(route: string, body: unknown, status?: number): void;
   /** Closes every event socket with a close frame, or without one (code 1006). */
@@ -103,6 +105,20 @@ export async function startFakePrefect(options: FakePrefectOptions = {}): Promis
   let server: Server<SocketData> | null = null;
   let port = options.port ?? 0;
 
+  /** What waits for the answer to a ping, by the ping's text. */
+  const pongs = new Map<string, () => void>();
+
+  async function delivered(): Promise<void> {
+    const answers = [...stream.sockets].map((socket) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const text = crypto.randomUUID();
+      pongs.set(text, resolve);
+      socket.ping(text);
+      return promise;
+    });
+    await Promise.all(answers);
+  }
+
   function listen(): void {
     server = Bun.serve<SocketData>({
       hostname: "127.0.0.1",
@@ -116,6 +132,7 @@ export async function startFakePrefect(options: FakePrefectOptions = {}): Promis
         open: (socket) => void stream.sockets.add(socket),
         close: (socket) => void stream.sockets.delete(socket),
         message: (socket, text) => stream.message(socket, text),
+        pong: (_, data) => pongs.get(data.toString())?.(),
       },
     });
     port = server.port ?? port;
@@ -302,6 +319,7 @@ export async function startFakePrefect(options: FakePrefectOptions = {}): Promis
         return typeof route === "string" ? line.includes(route) : route.test(line);
       }),
     emit,
+    delivered,
     answer: (route, body, status = 200) => void answers.set(route, { status, body }),
     closeSockets,
     down,
