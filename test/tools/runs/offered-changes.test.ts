@@ -45,7 +45,7 @@ const FIXES: [fix: string, tool: string, args: Record<string, unknown>][] = [
     "change_work_pool",
     { action: "limit", work_pool: "etl-pool", limit: 3 },
   ],
-  [limitOf("tag:db", "tag", "db"), "change_concurrency_limit", { action: "free", name: "db" }],
+  [limitOf("tag:db", "tag", "db"), "change_concurrency_limit", { action: "free", name: "tag:db" }],
   [
     limitOf(`deployment:${ID}`, "deployment", ID),
     "change_concurrency_limit",
