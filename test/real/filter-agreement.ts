@@ -20,6 +20,7 @@ import { upsertFlowRuns } from "../../src/store/runs/flow-runs.ts";
 import { idText } from "../../src/store/runs/run-columns.ts";
 import { upsertTaskRuns } from "../../src/store/runs/task-runs.ts";
 import { putFact } from "../../src/store/sync-state.ts";
+import { areNullsLargestIn, SHOWS_NULL_ORDER } from "../../src/sync/context/null-order.ts";
 import { isAtLeast, realPrefectTarget } from "../support/real-prefect/target.ts";
 import { type Post, pick, type Random } from "./filter-workspace.ts";
 import { type Drawn, randomFilter, type Values } from "./random-filters.ts";
@@ -58,7 +59,11 @@ export async function fillRecord(db: RecordDb, post: Post): Promise<Filled> {
   for (const [kind, path] of Object.entries(kinds)) all[kind] = await readAll(post, `${path}/filter`);
   const flowRuns = await readAll(post, "/flow_runs/filter");
   const taskRuns = await readAll(post, "/task_runs/filter");
-  const instance = { url: "", version: realPrefectTarget().version, retentionUs: null, createdUs: 1000 };
+  const byEnd = (await post("/flow_runs/filter", { sort: SHOWS_NULL_ORDER, limit: 200 })) as Row[];
+  const shown = areNullsLargestIn(byEnd);
+  if (shown === null) throw new Error("the workspace has no runs with and without an end");
+  const { version } = realPrefectTarget();
+  const instance = { url: "", version, retentionUs: null, createdUs: 1000, areNullsLargest: shown };
   inTransaction(db, () => {
     putFact(db, "instance", instance, 1000);
     for (const kind of Object.keys(kinds))

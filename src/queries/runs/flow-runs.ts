@@ -39,6 +39,7 @@ import {
   place,
   readPage,
 } from "./flow-run-pages.ts";
+import { isOrderKnown, withOrderNote } from "./order-of-nulls.ts";
 
 export interface FlowRunItem {
   readonly summary: FlowRunSummary;
@@ -78,6 +79,14 @@ export async function listFlowRuns(ctx: QueryContext, question: FlowRunsQuestion
   const isWhole =
     !question.isFull || recorded.slice(0, question.limit).every(({ row }) => row.doc !== null && row.dirty === 0);
   const window = windowOf(db, question, start, recorded);
+  const isOrdered =
+    db === null ||
+    isOrderKnown(
+      db,
+      question.sort,
+      recorded.map(({ row }) => row),
+      () => findPage(db, question, start, true).map(({ row }) => row),
+    );
   const { value, freshness } = await answerWindow<Found>(
     ctx,
     {
@@ -86,7 +95,7 @@ export async function listFlowRuns(ctx: QueryContext, question: FlowRunsQuestion
       window,
       needsUnfinished: db !== null && asksForUnfinished(db, question.set.flow_runs),
       fresh: question.fresh,
-      isStale: !(isWhole && isKnown) && !isOffline(ctx, db),
+      isStale: !(isWhole && isKnown && isOrdered) && !isOffline(ctx, db),
     },
     {
       record: (record) => ({
@@ -100,7 +109,7 @@ export async function listFlowRuns(ctx: QueryContext, question: FlowRunsQuestion
       isEmpty: (found) => found.items.length === 0,
     },
   );
-  return { ...value, freshness: withNotes(db, question, { value, freshness }) };
+  return { ...value, freshness: withOrderNote(withNotes(db, question, { value, freshness }), isOrdered) };
 }
 
 /**
@@ -156,13 +165,25 @@ function reachOf({ limit, sort }: FlowRunsQuestion, recorded: readonly Placed<Li
 }
 
 /** Up to `limit` rows from `start` on, and one more. */
-function findPage(db: RecordDb, question: FlowRunsQuestion, start: FlowRunPosition): Placed<ListedFlowRun>[] {
+function findPage(
+  db: RecordDb,
+  question: FlowRunsQuestion,
+  start: FlowRunPosition,
+  areNullsLargest?: boolean,
+): Placed<ListedFlowRun>[] {
   const { set, sort, limit, duration } = question;
   const isBrief = !question.isFull;
   const ran = { duration, nowUs: start.nowUs };
   const wanted = limit + 1;
   if (sort !== undefined) {
-    const rows = findFlowRuns(db, set, sort, { limit: wanted, offset: start.offset, isBrief, ...ran });
+    const page = {
+      limit: wanted,
+      offset: start.offset,
+      isBrief,
+      ...ran,
+      ...(areNullsLargest === undefined ? {} : { areNullsLargest }),
+    };
+    const rows = findFlowRuns(db, set, sort, page);
     return place(rows, start);
   }
   const past = { notAfterUs: start.nowUs };

@@ -46,6 +46,7 @@ import { serverNowUs } from "../source/server-time.ts";
 import { isServerBefore } from "../source/server-version.ts";
 import { unreadListNotes, unrecordedIdNotes, withUndecided } from "../source/undecided.ts";
 import { readCompared, uncomparedNote } from "./by-duration.ts";
+import { isOrderKnown, withOrderNote } from "./order-of-nulls.ts";
 
 const NEWEST_FIRST: TaskRunSort = "EXPECTED_START_TIME_DESC";
 
@@ -106,6 +107,8 @@ export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion
   const plan: Plan = { isServerOlder, isCompared: isServerOlder || duration !== undefined, nowUs };
   const page = { limit: limit + 1, offset, duration, nowUs, isServerOlder };
   const recorded = db ? findTaskRuns(db, set, sort, page) : [];
+  const inPostgresOrder = (record: RecordDb) => findTaskRuns(record, set, sort, { ...page, areNullsLargest: true });
+  const isOrdered = db === null || isOrderKnown(db, sort, recorded, () => inPostgresOrder(db));
   const isWhole = !question.isFull || recorded.slice(0, limit).every((row) => row.doc !== null);
   const areIdsKnown = db === null || areIdsRecorded(idsOf(set.task_runs), (id) => findTaskRunRow(db, id) !== null);
   const isKnown = isWhole && areIdsKnown && isDecidable(set) && hasLists(ctx, db, snapshotsNeededBy(set, "task_runs"));
@@ -125,8 +128,11 @@ export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion
   };
   const what = "task runs";
   const areRunsKnown = db === null || areFlowRunsRecorded(db, set, window);
-  const isStale = !(isKnown && areRunsKnown) && !isOffline(ctx, db);
-  const toPage = (answered: Answered<Found>) => withNotes(db, question, answered, areRunsKnown);
+  const isStale = !(isKnown && areRunsKnown && isOrdered) && !isOffline(ctx, db);
+  const toPage = (answered: Answered<Found>) => {
+    const page = withNotes(db, question, answered, areRunsKnown);
+    return { ...page, freshness: withOrderNote(page.freshness, isOrdered) };
+  };
   // Task runs can be made for a flow run that has ended, so a reading of their time, which goes on, says more than one after its end.
   if (readUs !== null && !(db && isWindowRecorded(ctx, db, "task_run", window))) {
     const answered = await answerWhole<Found>(ctx, { what, fresh, isStale, readUs, isSettled: true }, reading);

@@ -40,6 +40,8 @@ export interface FindPage {
   readonly isDeleted?: boolean;
   /** Flow runs without their documents: `doc` and other columns that lists do not show are null. */
   readonly isBrief?: boolean;
+  /** Runs: as a server sorts whose database takes missing values as the largest, or as the smallest. Absent: as this server sorts. */
+  readonly areNullsLargest?: boolean;
 }
 
 export interface TaskRunPage extends FindPage {
@@ -103,13 +105,13 @@ export function findFlowRuns(db: RecordDb, set: FilterSet, sort: FlowRunSort, pa
     beginClause(page.begin),
     durationWhere("r", duration, nowUs),
   ]);
-  const order = flowRunOrder(sort, nowUs, areNullsLargest(db));
+  const order = flowRunOrder(sort, nowUs, page.areNullsLargest ?? areNullsLargest(db) ?? false);
   return select(db, `${columns} FROM flow_run r`, whereOf("r", where, page), order, page);
 }
 
-/** As the server of this record sorts; as SQLite where no answer has shown it. */
-function areNullsLargest(db: RecordDb): boolean {
-  return findFact(db, "instance")?.areNullsLargest === true;
+/** Whether the server of this record sorts missing values as the largest. Null: no answer has shown it. */
+export function areNullsLargest(db: RecordDb): boolean | null {
+  return findFact(db, "instance")?.areNullsLargest ?? null;
 }
 
 function beginClause(begin: FlowRunPage["begin"]): Clause {
@@ -151,7 +153,7 @@ export function countFlowRuns(db: RecordDb, set: FilterSet): number {
 export function findTaskRuns(db: RecordDb, set: FilterSet, sort: TaskRunSort, page: TaskRunPage): TaskRunRow[] {
   const { duration = {}, nowUs, isServerOlder } = page;
   const where = join([taskRunsWhere(asOnServer(db, set)), durationWhere("t", duration, nowUs)]);
-  const order = taskRunOrder(sort, nowUs, areNullsLargest(db), isServerOlder);
+  const order = taskRunOrder(sort, nowUs, page.areNullsLargest ?? areNullsLargest(db) ?? false, isServerOlder);
   return select(db, "t.* FROM task_run t", whereOf("t", where, page), order, page);
 }
 

@@ -77,6 +77,12 @@ export function flowRunOrder(sort: FlowRunSort, nowUs: ServerUs, areNullsLargest
 /** Times that are missing in some runs: of their end, and of a start that is planned. */
 const MISSING_TIMES = /^([rt]\.(?:end|next|expected)_us)( DESC)?,/;
 
+/** Whether the order depends on where the server's database puts missing values. */
+export function dependsOnNulls(sort: FlowRunSort | TaskRunSort): boolean {
+  const order = Object.entries({ ...FLOW_RUN_SORTS, ...TASK_RUN_SORTS }).find(([name]) => name === sort)?.[1] ?? "";
+  return MISSING_TIMES.test(order);
+}
+
 function withNullsLargest(order: string): string {
   return order.replace(MISSING_TIMES, (_, column: string, descending = "") =>
     descending === "" ? `${column} NULLS LAST,` : `${column}${descending} NULLS FIRST,`,

@@ -280,6 +280,43 @@ describe("get_flow_runs from the record", () => {
   });
 });
 
+describe("get_flow_runs sorted by a time that some runs lack", () => {
+  test.each(["END_TIME_DESC", "NEXT_SCHEDULED_START_TIME_ASC"])(
+    "%s: Prefect is asked where the order depends on its database",
+    async (sort) => {
+      await using harness = await openToolHarness();
+      const waiting = { ...soon, next_scheduled_start_time: at(4_000) };
+      const rows = [completed, failed, running, waiting];
+      fillRecord(harness, rows);
+      harness.fake.workspace.flowRuns.push(...rows);
+      const mixed = await harness.call(getFlowRunsTool, { sort });
+      expect(mixed.structured.source).toBe("live");
+      expect(harness.fake.requestsTo("/flow_runs/filter").map(({ body }) => body)).toMatchObject([{ sort }]);
+    },
+  );
+
+  test("the record answers where all runs of the answer have the time", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness, [completed, failed, running]);
+    const state = ["COMPLETED", "FAILED"];
+    const answer = await harness.call(getFlowRunsTool, { sort: "END_TIME_DESC", state });
+    expect(answer.structured.source).toBe("record");
+    expect(ids(answer)).toEqual([failed.id, completed.id]);
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
+  test("an answer of the record says what is unknown while Prefect cannot be asked", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness, [completed, failed, running]);
+    losePrefect(harness, 30);
+    const answer = await harness.call(getFlowRunsTool, { sort: "END_TIME_DESC" });
+    expect(ids(answer)).toEqual([failed.id, completed.id, running.id]);
+    expect(answer.structured.coverage.notes).toContain(
+      "Some runs lack the time of this sort: they are last in descending and first in ascending order here, and the other way round where Prefect uses PostgreSQL.",
+    );
+  });
+});
+
 describe("get_flow_runs of deleted runs", () => {
   test("does not list them, but shows one as deleted when its id or name is given", async () => {
     await using harness = await openToolHarness();

@@ -85,6 +85,19 @@ describe("get_task_runs from the record", () => {
     expect(answer.structured).toMatchObject({ source: "record", coverage: { complete: true } });
   });
 
+  test("Prefect is asked where the order of runs without an end depends on its database", async () => {
+    await using harness = await openToolHarness();
+    const open = aTaskRun({ id: anId(24), flow_run_id: flowRun.id, state_type: "RUNNING", start_time: at(40) });
+    harness.taskRuns([open]);
+    harness.fake.workspace.taskRuns.push(first, second, open);
+    fillRecord(harness);
+    const sort = "END_TIME_DESC";
+    const mixed = await harness.call(getTaskRunsTool, { flow_run: flowRun.id, sort });
+    expect([mixed.structured.source, ids(mixed).length]).toEqual(["live", 3]);
+    const ended = await harness.call(getTaskRunsTool, { flow_run: flowRun.id, sort, state: ["COMPLETED", "FAILED"] });
+    expect([ended.structured.source, ids(ended)]).toEqual(["record", [second.id, first.id]]);
+  });
+
   test("notes the closest known state for an unknown name", async () => {
     await using harness = await openToolHarness();
     fillRecord(harness);
