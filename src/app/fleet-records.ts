@@ -97,7 +97,7 @@ export class FleetRecords {
   }
 
   private urlOf({ key }: TenantName, fence: number): string {
-    return `${this.options.base.replace(/\/+$/, "")}/${key}/${String(fence).padStart(FENCE_DIGITS, "0")}`;
+    return `${this.options.base.replace(/(?<!\/)\/+$/, "")}/${key}/${String(fence).padStart(FENCE_DIGITS, "0")}`;
   }
 }
 
