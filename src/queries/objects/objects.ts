@@ -10,6 +10,7 @@ import { readRows, readWholeList } from "../../prefect/paging/list-pages.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { type FilterSet, isDecidable, snapshotsNeededBy } from "../../store/filters/bodies.ts";
 import { findFilteredObjects } from "../../store/filters/find.ts";
+import { isCaseDecidable } from "../../store/filters/letter-case.ts";
 import type { ObjectSort } from "../../store/filters/sorts.ts";
 import { findObject } from "../../store/objects/objects.ts";
 import { answerSnapshot } from "../source/answer.ts";
@@ -17,7 +18,7 @@ import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
 import { areIdsRecorded, idsOf, isOffline } from "../source/run-window.ts";
 import { saveObjects } from "../source/save-objects.ts";
-import { unrecordedIdNotes, withUndecided } from "../source/undecided.ts";
+import { letterCaseNotes, unrecordedIdNotes, withUndecided } from "../source/undecided.ts";
 import { asHeld, isWithinHeld } from "./held-part.ts";
 
 /** Kinds that are listed by their own filter. The route of work queues gives that filter another key than all other routes do. */
@@ -47,7 +48,8 @@ export async function listObjects<K extends FilteredListKind>(
 ): Promise<ObjectsPage<K>> {
   const { kind, set, sort, limit, offset, fresh } = question;
   const db = ctx.record();
-  const isAnswerable = (isDecidable(set) && !hasRunFilter(set)) || isOffline(ctx, db);
+  const isDecided = isDecidable(set) && !hasRunFilter(set) && (db === null || isCaseDecidable(db, set));
+  const isAnswerable = isDecided || isOffline(ctx, db);
   const isBeyondHeld = !isWithinHeld(kind, set[KINDS[kind].filterKey]);
   // Objects are made without an event on some servers, so an id that is not recorded may be younger than the recorded list.
   const ids = idsOf(set[KINDS[kind].filterKey]);
@@ -116,6 +118,7 @@ function withNotes<K extends FilteredListKind>(
   }
   if (hasRunFilter(set))
     undecided.push(sentence`Not all runs are recorded, so some ${asReason(KINDS[kind].plural)} may be missing.`);
+  if (db) append(undecided, letterCaseNotes(db, set));
   if (!isDecidable(set)) {
     undecided.push(
       sentence`Whether work queue names match is an estimate: the record does not have the name that Prefect stored with a deployment.`,

@@ -5,6 +5,7 @@ import type { FlowRun, JsonObject } from "../../model/objects.ts";
 import { readRows } from "../../prefect/paging/list-pages.ts";
 import { type FilterSet, isDecidable, snapshotsNeededBy } from "../../store/filters/bodies.ts";
 import { findRunOutcomes, type RunOutcomeRow } from "../../store/filters/find.ts";
+import { isCaseDecidable } from "../../store/filters/letter-case.ts";
 import { idText, tagsOf } from "../../store/runs/run-columns.ts";
 import { type Answered, answerWindow } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
@@ -32,7 +33,10 @@ export interface OutcomesQuestion {
 /** Throws AppError of the live reading when it fails and the record has nothing of the window. */
 export function readOutcomes(ctx: QueryContext, { set, window, fresh }: OutcomesQuestion): Promise<Answered<Outcomes>> {
   const db = ctx.record();
-  const isKnown = isDecidable(set) && hasLists(ctx, db, snapshotsNeededBy(set, "flow_runs"));
+  const isKnown =
+    isDecidable(set) &&
+    (db === null || isCaseDecidable(db, set)) &&
+    hasLists(ctx, db, snapshotsNeededBy(set, "flow_runs"));
   return answerWindow<Outcomes>(
     ctx,
     { kind: "flow_run", what: "flow runs", window, fresh, isStale: !isKnown && !isOffline(ctx, db) },

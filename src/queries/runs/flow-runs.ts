@@ -9,6 +9,7 @@ import { isTerminal } from "../../model/state.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { type FilterSet, isDecidable, snapshotsNeededBy } from "../../store/filters/bodies.ts";
 import { findFlowRuns } from "../../store/filters/find.ts";
+import { isCaseDecidable } from "../../store/filters/letter-case.ts";
 import { findFlowRunRow, summaryOfFlowRun, toFlowRun } from "../../store/runs/flow-runs.ts";
 import type { ListedFlowRun } from "../../store/runs/run-columns.ts";
 import { findMissingParentTaskRuns } from "../../store/runs/task-runs.ts";
@@ -28,7 +29,7 @@ import {
   presentWindow,
 } from "../source/run-window.ts";
 import { serverNowUs } from "../source/server-time.ts";
-import { unreadListNotes, unrecordedIdNotes, withUndecided } from "../source/undecided.ts";
+import { letterCaseNotes, unreadListNotes, unrecordedIdNotes, withUndecided } from "../source/undecided.ts";
 import { isByDuration, uncomparedNote } from "./by-duration.ts";
 import { deletionNote } from "./deleted-run.ts";
 import {
@@ -73,6 +74,7 @@ export async function listFlowRuns(ctx: QueryContext, question: FlowRunsQuestion
   const recorded = db ? findPage(db, question, start) : [];
   const isKnown =
     isDecidable(question.set) &&
+    (db === null || isCaseDecidable(db, question.set)) &&
     (db === null || areIdsRecorded(idsOf(question.set.flow_runs), (id) => findFlowRunRow(db, id) !== null)) &&
     hasLists(ctx, db, snapshotsNeededBy(question.set, "flow_runs")) &&
     (db === null || !asksForSubflows(question.set) || findMissingParentTaskRuns(db, 1).length === 0);
@@ -314,6 +316,7 @@ function undecidedNotes(db: RecordDb, { set }: FlowRunsQuestion): Sentence[] {
   const isRecorded = (id: string) => findFlowRunRow(db, id) !== null;
   const notes = [
     ...unreadListNotes(db, snapshotsNeededBy(set, "flow_runs")),
+    ...letterCaseNotes(db, set),
     ...unrecordedIdNotes(idsOf(set.flow_runs), own("flow runs"), isRecorded),
   ];
   if (asksForSubflows(set) && findMissingParentTaskRuns(db, 1).length > 0)

@@ -17,6 +17,7 @@ import type { RecordDb } from "../../store/database.ts";
 import { findEventById } from "../../store/events/events.ts";
 import { type FilterSet, isDecidable, needsFlowRuns, snapshotsNeededBy } from "../../store/filters/bodies.ts";
 import { findTaskRuns, hasTaskRunsOfUnrecordedRuns } from "../../store/filters/find.ts";
+import { isCaseDecidable } from "../../store/filters/letter-case.ts";
 import { DURATION_SORTS_SINCE, isDurationSort, type TaskRunSort } from "../../store/filters/sorts.ts";
 import { type FlowRunRow, findFlowRunRow } from "../../store/runs/flow-runs.ts";
 import { idText } from "../../store/runs/run-columns.ts";
@@ -44,7 +45,7 @@ import {
 } from "../source/run-window.ts";
 import { serverNowUs } from "../source/server-time.ts";
 import { isServerBefore } from "../source/server-version.ts";
-import { unreadListNotes, unrecordedIdNotes, withUndecided } from "../source/undecided.ts";
+import { letterCaseNotes, unreadListNotes, unrecordedIdNotes, withUndecided } from "../source/undecided.ts";
 import { readCompared, uncomparedNote } from "./by-duration.ts";
 import { isOrderKnown, withOrderNote } from "./order-of-nulls.ts";
 
@@ -111,7 +112,12 @@ export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion
   const isOrdered = db === null || isOrderKnown(db, sort, recorded, () => inPostgresOrder(db));
   const isWhole = !question.isFull || recorded.slice(0, limit).every((row) => row.doc !== null);
   const areIdsKnown = db === null || areIdsRecorded(idsOf(set.task_runs), (id) => findTaskRunRow(db, id) !== null);
-  const isKnown = isWhole && areIdsKnown && isDecidable(set) && hasLists(ctx, db, snapshotsNeededBy(set, "task_runs"));
+  const isKnown =
+    isWhole &&
+    areIdsKnown &&
+    isDecidable(set) &&
+    (db === null || isCaseDecidable(db, set)) &&
+    hasLists(ctx, db, snapshotsNeededBy(set, "task_runs"));
   const isRecent = plan.isCompared && isOfAllTime(question, recorded);
   const readUs = db ? settledReading(db, flowRunIdsOf(set)) : null;
   const window =
@@ -171,6 +177,7 @@ function undecidedNotes(db: RecordDb, set: FilterSet): Sentence[] {
   const isRecorded = (id: string) => findTaskRunRow(db, id) !== null;
   return [
     ...unreadListNotes(db, snapshotsNeededBy(set, "task_runs")),
+    ...letterCaseNotes(db, set),
     ...unrecordedIdNotes(idsOf(set.task_runs), own("task runs"), isRecorded),
     ...(isDecidable(set) ? [] : [sentence`The record can only estimate which task runs match the work queue names.`]),
   ];

@@ -4,6 +4,8 @@ import type { Freshness } from "../../model/freshness.ts";
 import { KINDS } from "../../model/kinds.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 import type { RecordDb } from "../../store/database.ts";
+import type { FilterSet } from "../../store/filters/bodies.ts";
+import { isCaseDecidable } from "../../store/filters/letter-case.ts";
 import { oldestReading } from "./answer.ts";
 
 /** Lists that a filter needs and that were never read. */
@@ -12,6 +14,14 @@ export function unreadListNotes(db: RecordDb, kinds: readonly SnapshotKind[]): S
   if (unread.length === 0) return [];
   const names = asNames(unread.map((kind) => KINDS[kind].plural));
   return [sentence`Lists that the filter needs are not recorded, so some may be missing: ${names}.`];
+}
+
+/** Letters that the server may compare in another way than the record. */
+export function letterCaseNotes(db: RecordDb, set: FilterSet): Sentence[] {
+  if (isCaseDecidable(db, set)) return [];
+  return [
+    sentence`Letters such as ä match here only in the same case; Prefect on PostgreSQL ignores case, so some may be missing.`,
+  ];
 }
 
 /** Runs that were asked for by id and may exist. */

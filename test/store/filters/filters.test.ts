@@ -4,6 +4,7 @@ import type { FilterKey } from "../../../src/model/kinds.ts";
 import { inTransaction, openRecord, type RecordDb } from "../../../src/store/database.ts";
 import { BODY_FILTERS, type FilterSet, isDecidable, snapshotsNeededBy } from "../../../src/store/filters/bodies.ts";
 import { countFlowRuns, findFilteredObjects, findFlowRuns, findTaskRuns } from "../../../src/store/filters/find.ts";
+import { isCaseDecidable } from "../../../src/store/filters/letter-case.ts";
 import { parseFilter } from "../../../src/store/filters/parse.ts";
 import { type FlowRunSort, taskRunOrder } from "../../../src/store/filters/sorts.ts";
 import { upsertObjects } from "../../../src/store/objects/objects.ts";
@@ -220,6 +221,24 @@ describe("a server on PostgreSQL", () => {
       "t.end_us DESC NULLS FIRST",
       "t.expected_us NULLS LAST",
     ]);
+  });
+});
+
+describe("letters beyond ASCII", () => {
+  const instance = { url: "http://127.0.0.1:4200/api", version: "3.8.8", retentionUs: null, createdUs: 1 };
+  const sets: [FilterSet, boolean][] = [
+    [{ flow_runs: { name: { like_: "ÄRG" } } }, false],
+    [{ flows: { name: { like_: "straße" } } }, false],
+    [{ deployments: { flow_or_deployment_name: { like_: "é" } } }, false],
+    [{ flow_runs: { name: { any_: ["ÄRG"] } } }, true],
+    [{ flow_runs: { name: { like_: "连接" } } }, true],
+    [{ flow_runs: { name: { like_: "etl" } } }, true],
+  ];
+  test.each([undefined, true, false])("are compared as the server does only where it is on SQLite: %p", (shown) => {
+    using db = aRecord();
+    const known = shown === undefined ? instance : { ...instance, areNullsLargest: shown };
+    inTransaction(db, () => putFact(db, "instance", known, 1));
+    for (const [set, isAscii] of sets) expect(isCaseDecidable(db, set)).toBe(isAscii || shown === false);
   });
 });
 

@@ -317,6 +317,21 @@ describe("get_flow_runs sorted by a time that some runs lack", () => {
   });
 });
 
+describe("get_flow_runs by a name with letters beyond ASCII", () => {
+  test("asks Prefect, which may ignore their case; the record says that it does not", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness);
+    const asked = await harness.call(getFlowRunsTool, { name: "ÄRG" });
+    expect([asked.structured.source, harness.fake.takeRequests().length > 0]).toEqual(["live", true]);
+    losePrefect(harness, 60);
+    const offline = await harness.call(getFlowRunsTool, { name: "ÄRG" });
+    expect(offline.structured.coverage).toMatchObject({
+      complete: false,
+      notes: expect.arrayContaining([expect.stringContaining("Letters such as ä match here only in the same case")]),
+    });
+  });
+});
+
 describe("get_flow_runs of deleted runs", () => {
   test("does not list them, but shows one as deleted when its id or name is given", async () => {
     await using harness = await openToolHarness();
