@@ -39,3 +39,12 @@ export function withSentences(text: AnswerText, replacements: ReadonlyMap<string
     .map((line) => replacements.get(line) ?? line)
     .join("\n") as AnswerText;
 }
+
+const AGE = /((?:record|live|mixed) as of [0-9T:.Z-]{20,27}) \(([^()\n]{1,40}) ago\)/;
+
+/** The text of an answer about a past moment: its age is counted from that moment, not from now. */
+export function withAgeThen(text: AnswerText): AnswerText {
+  return text.replace(AGE, (_, head: string, age: string) =>
+    age === "0 s" ? head : `${head} (${age} before that moment)`,
+  ) as AnswerText;
+}

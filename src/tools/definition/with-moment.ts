@@ -7,7 +7,7 @@ import { openPast, type PastKind, type PastRecord } from "../../queries/past/pas
 import { RUNS_AS_NOW } from "../../queries/source/past-window.ts";
 import { STATES_AS_NOW } from "../../queries/source/run-window.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
-import { answerText, withSentences } from "../answer/fenced.ts";
+import { answerText, withAgeThen, withSentences } from "../answer/fenced.ts";
 import type { ToolAnswer, ToolContext, ToolDefinition } from "./define-tool.ts";
 import { timeArg } from "./shared-schemas.ts";
 
@@ -89,6 +89,6 @@ function asPast(answer: ToolAnswer, past: PastRecord, atUs: ServerUs): ToolAnswe
   return {
     ...answer,
     structured: { ...answer.structured, at: formatIsoUs(atUs), coverage: { ...coverage, complete, notes } },
-    text: answerText([head, ...past.notes, withSentences(answer.text, replaced)]),
+    text: answerText([head, ...past.notes, withAgeThen(withSentences(answer.text, replaced))]),
   };
 }

@@ -126,6 +126,8 @@ describe("at", () => {
     ]);
     expect(before.structured.deployments[0]).not.toHaveProperty("status");
     expect(before.text).toStartWith(`As it was at ${at(500)}, from recorded changes and events.`);
+    expect(before.text).not.toContain(" ago)");
+    expect((await harness.call(getDashboardTool, { at: at(500) })).text).not.toContain(" ago)");
     const after = await harness.call(getDeploymentsTool, { at: at(LATER) });
     expect(after.structured.deployments).toMatchObject([
       { name: "load", paused: true, last_run_state: "Failed" },
