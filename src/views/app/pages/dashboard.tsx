@@ -1,4 +1,5 @@
 import { ENDED, endedCall } from "../../calls.ts";
+import { STATE_ORDER } from "../../state-order.ts";
 import { listAt, numberAt, objectAt, textAt } from "../answers/read.ts";
 import type { Structured } from "../connection/connection.ts";
 import { Bars } from "../parts/bars.tsx";
@@ -9,20 +10,6 @@ import { SourceLine } from "../parts/source-line.tsx";
 import { StateName, stateGroup } from "../parts/state-name.tsx";
 import { ZonedTime } from "../parts/zoned-time.tsx";
 import type { PageProps } from "./page.ts";
-
-/** In the order of the bar: what asks for attention first. */
-const STATES = [
-  "failed",
-  "crashed",
-  "late",
-  "running",
-  "pending",
-  "paused",
-  "cancelling",
-  "scheduled",
-  "cancelled",
-  "completed",
-];
 
 export function DashboardView({ connection, args, nowMs, open }: PageProps) {
   const loaded = useAnswer(connection, "get_dashboard", args);
@@ -49,7 +36,7 @@ function Runs({ answer }: { answer: Structured }) {
   const trend = objectAt(answer, "trend");
   const total = numberAt(counts, "total") ?? 0;
   const before = numberAt(objectAt(trend, "total"), "before");
-  const shown = STATES.map((state) => ({ state, count: numberAt(counts, state) ?? 0 })).filter(
+  const shown = STATE_ORDER.map((state) => ({ state, count: numberAt(counts, state) ?? 0 })).filter(
     ({ count }) => count > 0,
   );
   return (
