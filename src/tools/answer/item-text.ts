@@ -3,15 +3,15 @@ import { ExactNumber } from "../../lib/exact-json.ts";
 import { joined, type Line, lineOf, oneLine } from "../../lib/shown-text.ts";
 import { type Item, looksLikeTime, shortTime } from "./table.ts";
 
-/** `day`: times of this day (`2026-01-31`) are written without date. */
-export function itemLines(item: Item, day: string): Line[] {
+/** `day`: times of this day (`2026-01-31`) are written without date; null: every time has its date and zone. */
+export function itemLines(item: Item, day: string | null): Line[] {
   return Object.entries(item)
     .map(([key, value]) => [key, valueText(value, day)] as const)
     .filter(([, text]) => text !== "")
     .map(([key, text]) => lineOf`${oneLine(key)}: ${text}`);
 }
 
-function valueText(value: unknown, day: string): Line {
+function valueText(value: unknown, day: string | null): Line {
   if (value === null || value === undefined) return lineOf``;
   if (typeof value === "string") return oneLine(looksLikeTime(value) ? shortTime(value, { day }) : value);
   if (typeof value === "boolean") return value ? lineOf`yes` : lineOf`no`;
@@ -31,7 +31,7 @@ function valueText(value: unknown, day: string): Line {
 }
 
 /** Lists and objects inside an object are in brackets. */
-function memberText(value: unknown, day: string): Line {
+function memberText(value: unknown, day: string | null): Line {
   const text = valueText(value, day);
   return typeof value === "object" && value !== null && text !== "" ? lineOf`[${text}]` : text;
 }

@@ -108,9 +108,13 @@ export function looksLikeTime(text: string): boolean {
   return text[10] === "T" && text[4] === "-" && TIME.test(text);
 }
 
-/** `11:21:21` on `day`, `11-20 11:21:21` in the same year, otherwise with the year. `iso` is in UTC. */
-export function shortTime(iso: string, { day, keepsMillis }: Pick<TableOptions, "day" | "keepsMillis">): string {
+/** `11:21:21` on `day`, `11-20 11:21:21` in the same year, otherwise with the year; `2026-01-31T11:21:21Z` without a day. `iso` is in UTC. */
+export function shortTime(
+  iso: string,
+  { day, keepsMillis }: { readonly day: string | null; readonly keepsMillis?: boolean | undefined },
+): string {
   const time = iso.slice(11, keepsMillis && iso[19] === "." ? 23 : 19);
+  if (day === null) return `${iso.slice(0, 11)}${time}Z`;
   if (iso.startsWith(day)) return time;
   return `${iso.startsWith(day.slice(0, 4)) ? iso.slice(5, 10) : iso.slice(0, 10)} ${time}`;
 }

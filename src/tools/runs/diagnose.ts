@@ -224,7 +224,7 @@ function render(found: Diagnosis, structured: ReturnType<typeof shape>, nowUs: S
 
 /** Short lines of `name: value`, with whole times: they may be of any day. */
 function evidenceLines(evidence: unknown): Line[] {
-  const lines = isJsonObject(evidence) ? itemLines(evidence, "") : [];
+  const lines = isJsonObject(evidence) ? itemLines(evidence, null) : [];
   return lines.length === 0 ? [] : [lineOf`   evidence:`, ...lines.map((line) => lineOf`     ${line}`)];
 }
 

@@ -6,6 +6,7 @@ import { getTimelineTool } from "../../../src/tools/events/get-timeline.ts";
 import { readEventsTool } from "../../../src/tools/events/read-events.ts";
 import { searchTool } from "../../../src/tools/events/search.ts";
 import { waitForTool } from "../../../src/tools/events/wait-for.ts";
+import { diagnoseTool } from "../../../src/tools/runs/diagnose.ts";
 import { getFlowRunLogsTool } from "../../../src/tools/runs/get-flow-run-logs.ts";
 import { getFlowRunsTool } from "../../../src/tools/runs/get-flow-runs.ts";
 import { getRecordStatusTool } from "../../../src/tools/workspace/get-record-status.ts";
@@ -145,4 +146,24 @@ test("what has no beginning is covered in words, while the structure keeps its t
   const status = await harness.call(getRecordStatusTool);
   expect(status.text).toMatch(/covered event: all of it up to 2026-\S+Z/);
   expect(status.structured.coverage.event[0].from).toBe("1970-01-01T00:00:00Z");
+});
+
+test("times in the evidence of a diagnosis have their date and zone, also those of other days", async () => {
+  await using harness = await openToolHarness();
+  const failed = (n: number, hours: number) =>
+    aFlowRun({
+      id: anId(n),
+      name: `owl-${n}`,
+      state_type: "FAILED",
+      state_name: "Failed",
+      start_time: at(-hours * 3_600),
+      end_time: at(-hours * 3_600 + 10),
+    });
+  harness.flowRuns([failed(1, 1), failed(2, 2)]);
+  for (const kind of ["event", "flow_run", "task_run"]) harness.cover(kind, { fromUs: 0 });
+  harness.following();
+  const { text } = await harness.call(diagnoseTool, {});
+  const times = text.split("\n").filter((line) => /^ +(?:first_seen|last_seen): /.test(line));
+  expect(times.length).toBeGreaterThanOrEqual(2);
+  for (const line of times) expect(line).toMatch(/: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
 });
