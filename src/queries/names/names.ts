@@ -206,8 +206,21 @@ function noAnswer(db: RecordDb | null, kind: NamedKind, given: string, cause: Ap
 function unknown(db: RecordDb | null, kind: NamedKind, given: string): AppError {
   const near = db ? closest(given, findKnownNames(db, kind).map(nameOfRow), 5, (name) => name.split("/")) : [];
   const suggestion = near.length > 0 ? sentence`Nearest names: ${asNames(near)}. ` : "";
+  const other = parentOf(kind, given);
   const length = SHORT_PREFIX.test(given) ? "The beginning of an id needs at least 4 digits. " : "";
   return new AppError("not_found", sentence`no ${KINDS[kind].label} ${quote(given)}`, {
-    hint: sentence`${length}${suggestion}${KINDS[kind].listedBy} lists all ${KINDS[kind].plural}.`,
+    hint: sentence`${other ?? sentence`${length}${suggestion}`}${KINDS[kind].listedBy} lists all ${KINDS[kind].plural}.`,
   });
 }
+
+/** What to write instead, where a flow or a pool is given as `flow/deployment` or `pool/queue`: no name of theirs contains a slash. */
+function parentOf(kind: NamedKind, given: string): Sentence | null {
+  const slash = given.indexOf("/");
+  const child = CHILD_OF[kind];
+  if (child === undefined || slash <= 0 || parseLink(given) !== null) return null;
+  const instead = child === "deployment" ? sentence` or deployment: ${quote(given)}` : "";
+  const [article, form] = [withArticle(KINDS[child].label), PARENT_FORM[child] ?? own("")];
+  return sentence`This has the form of ${article} (${form}): write ${kind}: ${quote(given.slice(0, slash))}${instead}. `;
+}
+
+const CHILD_OF: Partial<Record<NamedKind, NamedKind>> = { flow: "deployment", work_pool: "work_queue" };

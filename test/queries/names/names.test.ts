@@ -290,3 +290,17 @@ describe("names that are not recorded", () => {
     expect(error.hint).toStartWith("Nearest names: calm-otter.");
   });
 });
+
+test("a flow or a pool in the form of its deployment or queue is answered with what to write", async () => {
+  await using harness = await openToolHarness();
+  record(harness);
+  const flow = await failure(harness, "flow", "billing/nightly");
+  expect(flow.code).toBe("not_found");
+  expect(flow.ownHint).toStartWith(
+    'This has the form of a deployment (flow/deployment): write flow: "billing" or deployment: "billing/nightly". ',
+  );
+  const queueGiven = await failure(harness, "work_pool", "etl pool/default");
+  expect(queueGiven.ownHint).toStartWith(
+    'This has the form of a work queue (pool/queue): write work_pool: "etl pool". ',
+  );
+});
