@@ -49,6 +49,8 @@ export const aggregateEventsTool = defineTool({
       untilUs: place?.toUs ?? asked.untilUs,
       fresh: args.fresh,
     });
+    // Without an event, the empty buckets say nothing that the total does not.
+    const groups = found.total === 0 ? [] : found.groups;
     const offset = place?.offset ?? 0;
     const limit = args.limit ?? DEFAULT_LIMIT;
     const count = sentence`${counted(found.total, "event")} in ${counted(found.groups.length, "group")}`;
@@ -57,8 +59,8 @@ export const aggregateEventsTool = defineTool({
       key: "groups",
       noun: [own("group"), own("groups")],
       title: sentence` by ${by}`,
-      items: found.groups.slice(offset, offset + limit).map((group) => toItem(group, by)),
-      hasMore: found.groups.length > offset + limit,
+      items: groups.slice(offset, offset + limit).map((group) => toItem(group, by)),
+      hasMore: groups.length > offset + limit,
       cursorAfter: (index) => windowCursor(question, found.window, offset + index + 1),
       freshness: found.freshness,
       nowUs,
@@ -70,10 +72,8 @@ export const aggregateEventsTool = defineTool({
         ...interval,
         window: isoRange(found.window),
       },
-      facts: [
-        found.stepUs === null ? count : sentence`${count} of ${durationText(found.stepUs)} each`,
-        ...(found.total === 0 ? [noEventText(ctx, asked.filter)] : []),
-      ],
+      facts: [found.stepUs === null ? count : sentence`${count} of ${durationText(found.stepUs)} each`],
+      ...(found.total === 0 && { none: noEventText(ctx, asked.filter) }),
       order: ["start", "group", "name", "count"],
       hint: sentence`Narrow by event_type_prefix, resource or times.`,
     });

@@ -167,3 +167,15 @@ test("times in the evidence of a diagnosis have their date and zone, also those 
   expect(times.length).toBeGreaterThanOrEqual(2);
   for (const line of times) expect(line).toMatch(/: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
 });
+
+test("without a matching event, no empty buckets are listed", async () => {
+  await using harness = await openToolHarness();
+  harness.cover("event");
+  harness.following();
+  harness.events([anEvent({ occurred: at(1) })]);
+  const { structured, text } = await harness.call(aggregateEventsTool, { event_type_prefix: "nothing.such" });
+  expect(structured).toMatchObject({ groups: [], total: 0, coverage: { complete: true } });
+  expect(structured).not.toHaveProperty("next_cursor");
+  expect(text).toMatch(/\n0 events in \d+ groups? of /);
+  expect(text).toContain("No event in this window matches. No recorded event has such a name.");
+});
