@@ -118,11 +118,18 @@ export function checkWindow(
 
 /** The members that a caller means by the headings of the table; other names are returned as they are. */
 export function membersOf(fields: readonly string[], valid: readonly string[]): readonly string[] {
-  const split = fields.flatMap((field) => (field === OWNER_HEADING ? field.split("/") : [field]));
-  return split.flatMap((field) => {
-    const under = valid.includes(field) ? [] : valid.filter((member) => columnOf(member) === field);
-    return under.length > 0 ? under : [field];
+  const under = (field: string) =>
+    valid.includes(field) ? [field] : valid.filter((member) => columnOf(member) === field);
+  return fields.flatMap((field) => {
+    const meant = field === OWNER_HEADING ? membersOfOwner(under) : under(field);
+    return meant.length > 0 ? meant : [field];
   });
+}
+
+/** In a list of deployments, the deployment is the `name` beside its flow. */
+function membersOfOwner(under: (field: string) => readonly string[]): readonly string[] {
+  const [flow, deployment] = [under("flow"), under("deployment")];
+  return flow.length > 0 && deployment.length === 0 ? [...flow, ...under("name")] : [...flow, ...deployment];
 }
 
 /**

@@ -46,7 +46,7 @@ export const getWorkPoolsTool = withMoment(
       "slot_holders",
       "workers_online",
       "workers_offline",
-      "last_heartbeat",
+      "last_heartbeat_seconds_ago",
       "queues",
     ],
     full: [
