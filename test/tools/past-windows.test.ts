@@ -235,6 +235,10 @@ describe("others", () => {
 
   test("nothing is said to have happened only where all was seen", async () => {
     await using h = await openTroubled();
+    const unread = await h.call(whatChangedTool, { since: "48h", until: "47h" });
+    expect(unread.structured.coverage.complete).toBe(false);
+    // As if the lists had been read for three days.
+    h.db.sqlite.run("UPDATE object SET first_us = first_us - 3 * 86400000000");
     const seen = await h.call(whatChangedTool, { since: "48h", until: "47h" });
     expect(seen.structured.coverage.complete).toBe(true);
     expect(seen.text).toEndWith("\nNothing changed.");

@@ -3,7 +3,17 @@
  * answer, because Prefect keeps no history of its objects.
  */
 
-import { earliestUs, latestUs, onLocalClock, onServerClock, parseIsoUs, type ServerUs } from "../../lib/time.ts";
+import { type Sentence, sentence } from "../../lib/shown-text.ts";
+import {
+  earliestUs,
+  formatIsoSeconds,
+  latestOf,
+  latestUs,
+  onLocalClock,
+  onServerClock,
+  parseIsoUs,
+  type ServerUs,
+} from "../../lib/time.ts";
 import { type PrefectEvent, RESOURCE_ID } from "../../model/events/event.ts";
 import type { Freshness, TimeRange } from "../../model/freshness.ts";
 import { withNotes } from "../../model/freshness.ts";
@@ -11,6 +21,7 @@ import { factsOf, KINDS, SNAPSHOT_KINDS } from "../../model/kinds.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 import type { RecordDb } from "../../store/database.ts";
 import { findFullNames, findObjectChanges } from "../../store/objects/objects.ts";
+import { historyBeginUs } from "../../store/past/objects-at.ts";
 import { briefEvent } from "../events/event-brief.ts";
 import { listEvents } from "../events/events.ts";
 import { countRecordedRuns, type RunCounts } from "../runs/run-counts.ts";
@@ -40,6 +51,8 @@ export interface WhatChanged {
   readonly changes: readonly Change[];
   readonly hasMore: boolean;
   readonly runs: RunCounts | null;
+  /** Of which part of the window changes without an event are unknown. The freshness is that of the events. */
+  readonly unread: Sentence | null;
   readonly freshness: Freshness;
 }
 
@@ -87,7 +100,8 @@ export async function whatChanged(ctx: QueryContext, question: WhatChangedQuesti
   const runs = db && isWindowRecorded(ctx, db, "flow_run", window) ? countRecordedRuns(db, window) : null;
   const isPast = runs !== null && isOver(ctx, window, nowUs);
   const freshness = isPast ? withNotes(page.freshness, [RUNS_AS_NOW]) : page.freshness;
-  return { window, changes, hasMore: rest.length > changes.length || page.hasMore, runs, freshness };
+  const hasMore = rest.length > changes.length || page.hasMore;
+  return { window, changes, hasMore, runs, unread: db && unreadBefore(db, window), freshness };
 }
 
 function changeOf(event: PrefectEvent): Change[] {
@@ -113,6 +127,19 @@ function withFullNames(db: RecordDb | null, changes: readonly Change[]): Change[
     const full = names.get(change.id);
     return full?.includes("/") ? { ...change, name: full } : change;
   });
+}
+
+/** What cannot be known of the part of the window in which the lists were not read yet; null without such a part. */
+function unreadBefore(db: RecordDb, window: TimeRange): Sentence | null {
+  const skewUs = statedSkewUs(db);
+  const begins = SNAPSHOT_KINDS.filter((kind) => factsOf(kind).changesFrom.includes("readings")).flatMap((kind) => {
+    const beginUs = historyBeginUs(db, kind);
+    return beginUs === null ? [] : [onServerClock(beginUs, skewUs)];
+  });
+  if (begins.length === 0) return sentence`Lists of objects were never read, so only changes with an event are shown.`;
+  const beginUs = latestOf(begins);
+  if (beginUs <= window.fromUs) return null;
+  return sentence`Lists of objects are recorded since ${formatIsoSeconds(beginUs)}: of the time before, only changes with an event are shown, not pauses, schedules and limits.`;
 }
 
 /** Changes between readings. Paused deployments, schedules and limits have no events. */

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { asName, asPlace, joined, own, sentence } from "../../lib/shown-text.ts";
 import { addUs, DAY_US, earliestUs, formatIsoSeconds, formatIsoUs, type ServerUs } from "../../lib/time.ts";
+import { asIncomplete } from "../../model/freshness.ts";
 import { type Change, whatChanged } from "../../queries/history/what-changed.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import { badCursor, decodeCursor, encodeCursor, type Question, questionIn } from "../answer/cursor.ts";
@@ -55,7 +56,7 @@ export const whatChangedTool = defineTool({
       items: await Promise.all(found.changes.map(toItem)),
       hasMore: found.hasMore,
       cursorAfter: (index) => cursorOf(found.changes[index] ?? { atUs: found.window.toUs, id: "" }),
-      freshness: found.freshness,
+      freshness: found.unread === null ? found.freshness : asIncomplete(found.freshness, found.unread),
       nowUs,
       budget: tokenBudget(args),
       extra: {

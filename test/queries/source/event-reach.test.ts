@@ -11,11 +11,12 @@ import { openToolHarness, type ToolHarness } from "../../support/tool-harness.ts
 
 const deployment = aDeployment({ id: anId(1), name: "nightly" });
 
-/** The state after a sync of everything that Prefect keeps, seven days. */
+/** The state after a sync of everything that Prefect keeps, seven days. Lists have been read for longer. */
 function synced(harness: ToolHarness): void {
   const { db, fake, nowUs } = harness;
   putFact(db, "instance", { url: fake.url, version: "3.8.8", retentionUs: 7 * DAY_US, createdUs: 0 }, 0);
   harness.objects("deployment", [deployment]);
+  db.sqlite.run("UPDATE object SET first_us = first_us - ?", [30 * DAY_US]);
   harness.cover("event", { fromUs: nowUs - 7 * DAY_US + MINUTE_US });
   harness.cover("flow_run", { fromUs: nowUs - 7 * DAY_US });
 }

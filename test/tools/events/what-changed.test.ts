@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { MINUTE_US } from "../../../src/lib/time.ts";
+import { DAY_US, MINUTE_US } from "../../../src/lib/time.ts";
 import { whatChangedTool } from "../../../src/tools/events/what-changed.ts";
 import { aDeployment, anArtifact, anEvent, anId, at, aVariable, aWorkPool } from "../../support/builders.ts";
 import { openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
@@ -23,9 +23,14 @@ const CHANGE = {
   event_id: updated.id,
 };
 
+/** Lists have been read for two days. */
 function fillRecord(harness: ToolHarness): void {
-  harness.objects("deployment", [deployment]);
-  harness.objects("work_pool", [pool]);
+  const { nowUs } = harness;
+  for (const us of [nowUs - 2 * DAY_US, nowUs]) {
+    harness.nowUs = us as typeof nowUs;
+    harness.objects("deployment", [deployment]);
+    harness.objects("work_pool", [pool]);
+  }
   harness.events([updated]);
   harness.cover("event", { fromUs: harness.nowUs - 2 * 86_400_000_000 });
   harness.cover("flow_run");
@@ -43,6 +48,25 @@ describe("what_changed from the record", () => {
     const { structured } = await harness.call(whatChangedTool, { since: "2h" });
     expect(structured).toMatchObject({ source: "record", coverage: { complete: true } });
     expect(structured.runs).toBeUndefined();
+  });
+
+  test("states since when changes without an event are known, and claims no calm before", async () => {
+    await using harness = await openToolHarness();
+    harness.objects("deployment", [deployment]);
+    harness.cover("event", { fromUs: harness.nowUs - 2 * DAY_US });
+    harness.following();
+    const { structured, text } = await harness.call(whatChangedTool, { since: "2h" });
+    expect(structured).toMatchObject({ changes: [], coverage: { complete: false } });
+    expect(text).toContain("INCOMPLETE");
+    expect(text).toContain(
+      "Lists of objects are recorded since 2026-08-20T10:15:00Z: of the time before, only changes",
+    );
+    expect(text).toContain("In what could be read: Nothing changed.");
+    harness.nowUs += 10 * MINUTE_US;
+    harness.cover("event", { fromUs: harness.nowUs - 2 * DAY_US });
+    harness.following();
+    const later = await harness.call(whatChangedTool, { since: "5m" });
+    expect(later.structured.coverage).toMatchObject({ complete: true });
   });
 
   test("returns events with their fields, and a cursor for later changes", async () => {
