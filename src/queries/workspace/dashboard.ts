@@ -126,7 +126,9 @@ function runProblems(problems: RunProblems, counts: RunCounts, pools: readonly W
   const failed = failing.slice(0, MAX_GROUPS).flatMap(([owner, runs]): Problem[] => {
     const [newest] = runs;
     if (!newest) return [];
-    const summary = sentence`${nameOf(owner)}: ${runs.length} failed or crashed, last ${runLine(newest)}`;
+    // Without names, they may be of several flows.
+    const whose = owner === null ? own("flows of unknown name") : nameOf(owner);
+    const summary = sentence`${whose}: ${runs.length} failed or crashed, last ${runLine(newest)}`;
     return [{ code: "failed_runs", summary, count: runs.length, flow_run_id: newest.id }];
   });
   const late = groupRuns(problems.late, (run) => run.workPool);

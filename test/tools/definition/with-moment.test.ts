@@ -196,6 +196,18 @@ describe("at", () => {
     expect(later.structured.flow_runs).toMatchObject({ running: 0, failed: 1 });
   });
 
+  test("the age of an answer is not that of the present", async () => {
+    await using harness = await openToolHarness();
+    history(harness);
+    const { text, structured } = await harness.call(getDashboardTool, { at: at(500) });
+    expect(structured.as_of).toBe(at(500));
+    expect(text).toContain(`as of ${at(500)}`);
+    for (const tool of [getDashboardTool, getDeploymentsTool, getWorkPoolsTool, getFlowRunsTool]) {
+      const past = await harness.call(tool, { at: at(500) });
+      expect([past.isError, past.text.split("<untrusted")[0]?.includes(" ago)")]).toEqual([false, false]);
+    }
+  });
+
   test("an object that changed between two readings is shown as in the one before, and a note says so", async () => {
     await using harness = await openToolHarness();
     history(harness);
@@ -277,6 +289,15 @@ describe("at says where it does not know", () => {
     expect(structured).toMatchObject({ flow_runs: { total: 1, completed: 1 }, slots: [], work_pools: [] });
     expect(structured.coverage.complete).toBe(false);
     expect(structured.coverage.notes.join(" ")).toContain("recorded only since later");
+  });
+
+  test("runs of flows whose names are not recorded of then are not taken for runs of one flow", async () => {
+    await using harness = await openToolHarness();
+    history(harness);
+    const begin = { flow_id: FLOW, start_time: at(-900), created: at(-900), end_time: at(-800) };
+    harness.flowRuns([aFlowRun({ ...begin, name: "bad-run", state_type: "FAILED", state_name: "Failed" })]);
+    const { text } = await harness.call(getDashboardTool, { at: at(-600) });
+    expect(text).toContain("failed_runs: flows of unknown name: 1 failed or crashed, last bad-run");
   });
 
   test("without a record, in the future, and with fresh", async () => {
