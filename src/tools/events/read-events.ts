@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { own, sentence } from "../../lib/shown-text.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
+import { withDeploymentNames } from "../../queries/events/deployment-names.ts";
 import { briefEvent } from "../../queries/events/event-brief.ts";
 import { listEvents } from "../../queries/events/events.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
@@ -62,7 +63,10 @@ export const readEventsTool = defineTool({
       noun: [own("event"), own("events")],
       title: sentence`, ${asked.question.order === "asc" ? "oldest" : "newest"} first`,
       items: pickFields(
-        page.events.map((event) => toItem(event, args)),
+        withDeploymentNames(
+          ctx.record(),
+          page.events.map((event) => toItem(event, args)),
+        ),
         args.fields,
         ["id", ...FULL_FIELDS, ...BRIEF_FIELDS],
       ),

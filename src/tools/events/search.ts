@@ -6,6 +6,7 @@ import { truncateWithLength } from "../../lib/truncate.ts";
 import { withoutLibraryFrames } from "../../model/runs/traceback-text.ts";
 import { parseSearchTerms, searchWords, shownParts } from "../../model/text/search-terms.ts";
 import { isUnspaced } from "../../model/text/words.ts";
+import { withDeploymentNames } from "../../queries/events/deployment-names.ts";
 import { BRIEF_MESSAGE_CHARS, briefEvent } from "../../queries/events/event-brief.ts";
 import { levelName } from "../../queries/runs/log-lines.ts";
 import type { SearchHit } from "../../queries/search/hit-names.ts";
@@ -86,7 +87,10 @@ export const searchTool = defineTool({
       noun: [own("result"), own("results")],
       title: sentence`, objects first, then newest first`,
       items: pickFields(
-        page.hits.map((hit) => toItem(hit, words, args.detail === "full")),
+        withDeploymentNames(
+          ctx.record(),
+          page.hits.map((hit) => toItem(hit, words, args.detail === "full")),
+        ),
         args.fields,
         FIELDS,
       ),

@@ -7,6 +7,7 @@ import type { PrefectEvent } from "../../model/events/event.ts";
 import { withNotes } from "../../model/freshness.ts";
 import type { FlowRun } from "../../model/objects.ts";
 import { isTerminal } from "../../model/state.ts";
+import { withDeploymentNames } from "../../queries/events/deployment-names.ts";
 import { briefEvent } from "../../queries/events/event-brief.ts";
 import { type WaitResult, waitForEvent, waitForRun } from "../../queries/history/wait.ts";
 import { unknownEventName } from "../../queries/names/event-names.ts";
@@ -100,7 +101,7 @@ export const waitForTool = defineTool({
     if (unknown !== null) options.progress(0, unknown);
     const waited = await waitForEvent(ctx, filter, fromUs, options);
     const notes = unknown === null || waited.isReached ? [] : [unknown];
-    return eventAnswer({ ...waited, freshness: withNotes(waited.freshness, notes) }, fromUs, serverNowUs(ctx));
+    return eventAnswer(ctx, { ...waited, freshness: withNotes(waited.freshness, notes) }, fromUs, serverNowUs(ctx));
   },
 });
 
@@ -149,13 +150,19 @@ function runAnswer(ctx: QueryContext, waited: WaitResult<FlowRun>, nowUs: Server
   return answer(waited, { flow_run }, outcome, flow_run, nowUs);
 }
 
-function eventAnswer(waited: WaitResult<PrefectEvent | null>, fromUs: ServerUs, nowUs: ServerUs): ToolAnswer {
-  const event = waited.value === null ? null : { ...briefEvent(waited.value) };
+function eventAnswer(
+  ctx: QueryContext,
+  waited: WaitResult<PrefectEvent | null>,
+  fromUs: ServerUs,
+  nowUs: ServerUs,
+): ToolAnswer {
+  const briefs: readonly Item[] = waited.value === null ? [] : [{ ...briefEvent(waited.value) }];
+  const [event = null] = withDeploymentNames(ctx.record(), briefs);
   const from = formatIsoUs(fromUs);
   const outcome =
     event === null
       ? sentence`timed out: no matching event since ${formatIsoSeconds(fromUs)}`
-      : sentence`reached: ${asName(event.event)}`;
+      : sentence`reached: ${asName(String(event.event))}`;
   return answer(waited, event === null ? { since: from } : { event }, outcome, event, nowUs);
 }
 

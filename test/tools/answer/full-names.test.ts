@@ -174,6 +174,30 @@ describe("names within a flow or a pool", () => {
   });
 });
 
+test("a heartbeat, which has the deployment by its id only, is shown with the recorded name", async () => {
+  await using harness = await openToolHarness();
+  fill(harness);
+  const beat = aFlowRunEvent(failed, {
+    id: anId(25),
+    event: "prefect.flow-run.heartbeat",
+    related: [...ofFlow, { [RESOURCE_ID]: `prefect.deployment.${prod.id}`, [RESOURCE_ROLE]: "deployment" }],
+  });
+  harness.events([beat]);
+  const asked = { event_type_prefix: "prefect.flow-run.heartbeat" };
+  const calls: readonly (readonly [tool: string, args: object])[] = [
+    ["read_events", asked],
+    ["search", { query: "heartbeat" }],
+    ["wait_for", { ...asked, occurred_after: "1d" }],
+  ];
+  for (const [name, args] of calls) {
+    const tool = allTools.find((one) => one.name === name);
+    if (!tool) throw new Error(`no tool ${name}`);
+    const { text } = await harness.call(tool, args);
+    expect([name, text]).toEqual([name, expect.stringContaining("orders/prd")]);
+    expect([name, text]).toEqual([name, expect.not.stringContaining(`orders/${prod.id}`)]);
+  }
+});
+
 /** Strings that name one of them alone, unless a member beside it names its flow; whole documents of Prefect are left out. */
 function namedAlone(value: unknown, isBesideFlow: boolean): unknown[] {
   if (value === "prd" || value === "qqq") return isBesideFlow ? [] : [value];
