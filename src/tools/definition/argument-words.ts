@@ -47,10 +47,23 @@ function optionsOf(schema: JsonSchema): string[] {
 /** `"many" is not a whole number from 1 to 200`, with the option that is meant where one is near. */
 export function wrongValue(value: unknown, schema: JsonSchema): Sentence {
   const options = optionsOf(schema);
-  const near = typeof value === "string" ? nearest(value.slice(0, LONGEST_NAME), options) : undefined;
+  const near =
+    typeof value === "string" ? meantOption(value.slice(0, LONGEST_NAME), options) : meantShare(value, schema);
   const meant = near === undefined ? "" : sentence`; did you mean ${asReason(near)}?`;
   const shown = typeof value === "number" || typeof value === "boolean" ? quoteJson(value) : quote(textOf(value), 80);
   return sentence`${shown} is not ${typeInWords(schema)}${meant}`;
+}
+
+/** `flow runs` is `flow_run` in another spelling, although `flow` has fewer other letters. */
+function meantOption(value: string, options: readonly string[]): string | undefined {
+  const snake = value.trim().toLowerCase().replace(/[ -]/g, "_");
+  return options.find((option) => option === snake || `${option}s` === snake) ?? nearest(value, options);
+}
+
+/** Of a share from 0 to 1 that is given as percent. */
+function meantShare(value: unknown, { minimum, maximum }: JsonSchema): string | undefined {
+  const isPercent = minimum === 0 && maximum === 1 && typeof value === "number" && value > 1 && value <= 100;
+  return isPercent ? String(Number((value / 100).toPrecision(12))) : undefined;
 }
 
 function textOf(value: unknown): string {

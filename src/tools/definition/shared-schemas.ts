@@ -58,7 +58,7 @@ export function timeArg(name: string, text: string | undefined, nowUs: ServerUs)
   const us = parseMomentUs(text, nowUs);
   if (us !== undefined) return us;
   throw new AppError("invalid_input", sentence`argument "${asName(name)}": ${quote(text)} is not a time`, {
-    hint: 'Give ISO 8601 ("2026-01-31T09:00:00Z"), an age ("90m", "1h30m", "24 hours ago", "7d"), "today" or "yesterday" (UTC).',
+    hint: 'Give ISO 8601 ("2026-01-31T09:00:00Z", or with an offset for another zone: "2026-01-31T09:00:00+01:00"), an age ("90m", "1h30m", "24 hours ago", "7d"), "today" or "yesterday" (UTC).',
   });
 }
 

@@ -23,3 +23,21 @@ test("an option that shares some letters by chance is not suggested", () => {
     "state",
   ]);
 });
+
+test("an option in another spelling is meant before one with similar letters", () => {
+  const kinds = { enum: ["event", "log", "flow_run", "task_run", "flow", "work_pool"] };
+  for (const [given, meant] of [
+    ["flow runs", "flow_run"],
+    ["Flow-Run", "flow_run"],
+    ["work pools", "work_pool"],
+    ["logs", "log"],
+  ] as const)
+    expect<string>(wrongValue(given, kinds)).toEndWith(`; did you mean ${meant}?`);
+});
+
+test("a percentage for a share is answered with the share", () => {
+  const share = { type: "number", minimum: 0, maximum: 1 };
+  expect<string>(wrongValue(99.5, share)).toBe("99.5 is not a number from 0 to 1; did you mean 0.995?");
+  expect<string>(wrongValue(140, share)).toBe("140 is not a number from 0 to 1");
+  expect<string>(wrongValue(-1, share)).toBe("-1 is not a number from 0 to 1");
+});
