@@ -23,7 +23,7 @@ export function leakedSlots({ limit, holders }: LimitFacts): number {
 
 /**
  * The command that sets the occupied slots of a limit. `concurrency-limit reset` frees nothing where a tag limit is one among all limits:
- * it removes the leases and leaves the number of occupied slots (checked on Prefect 3.8.8).
+ * it removes the leases and leaves the number of occupied slots (checked on Prefect 3.4.25 and 3.8.8; on 3.2.15, which keeps tag limits apart, it frees them).
  * https://github.com/PrefectHQ/prefect/blob/3.8.8/src/prefect/server/api/concurrency_limits.py
  */
 export function releaseSlots({ kind, key, limit }: LimitFacts, slots: number): Sentence {
