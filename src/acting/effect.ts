@@ -12,7 +12,7 @@ import type { SentStep } from "./send.ts";
 export interface Effect {
   /** Null: Prefect did not answer when it was asked. */
   readonly observation: Observation | null;
-  /** When the event record has the event that reports the change, ISO 8601; null: it has not, or Prefect sends none. */
+  /** When the event record has the event that reports the change, ISO 8601; null: it has not, or was not searched. */
   readonly recordedAt: string | null;
 }
 

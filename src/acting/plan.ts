@@ -33,7 +33,7 @@ export interface Observation {
   readonly state: string;
   /** Since when, ISO 8601; null where Prefect has no time of it. */
   readonly since: string | null;
-  /** Id of the event that reports it; null where Prefect sends none. */
+  /** Id of the event that reports it; null where the change is not looked for in the event record: only states of runs have known ids. */
   readonly eventId: string | null;
   /** What the change created. */
   readonly created?: { readonly kind: NamedKind; readonly id: string; readonly name: string };

@@ -103,7 +103,7 @@ function oneSchedule(deployment: Deployment, name: string, schedule: DeploymentS
   };
 }
 
-/** Prefect sends no event about it and keeps no time of it. */
+/** Prefect keeps no time of it, and the id of an event about it is not known. */
 export function seenAs(isReached: boolean, state: string): Observation {
   return { isReached, isFinal: isReached, state, since: null, eventId: null };
 }

@@ -86,9 +86,10 @@ export function sentAnswer(ctx: QueryContext, { tool, verb }: Called, { plan, st
   const unseen = steps.filter((step) => step.outcome === "done" && !isSeen(step)).length;
   const unknown = steps.filter(({ outcome }) => outcome === "unknown").length;
   const unrecorded = steps.filter(
-    ({ outcome, effect }) =>
-      outcome === "done" && effect !== null && effect.observation !== null && effect.recordedAt === null,
-  ).length;
+    ({ outcome, effect }) => outcome === "done" && effect?.observation != null && effect.recordedAt === null,
+  );
+  const missed = unrecorded.filter(({ effect }) => effect?.observation?.eventId !== null).length;
+  const notSought = unrecorded.length - missed;
   const notes: Sentence[] = [
     ...(unseen > 0
       ? [
@@ -100,8 +101,13 @@ export function sentAnswer(ctx: QueryContext, { tool, verb }: Called, { plan, st
           sentence`${counted(unknown, "request")} may still be carried out. Nothing is sent again; read the objects before another call.`,
         ]
       : []),
-    ...(unrecorded > 0
-      ? [sentence`The event record has not seen ${counted(unrecorded, "change")}; Prefect itself was read.`]
+    ...(missed > 0
+      ? [sentence`The event record has not seen ${counted(missed, "change")}; Prefect itself was read.`]
+      : []),
+    ...(notSought > 0
+      ? [
+          sentence`The event record was not searched for ${counted(notSought, "change")}; Prefect itself was read. what_changed lists changes of objects once they are recorded.`,
+        ]
       : []),
   ];
   const isComplete = done === steps.length && unseen === 0;
