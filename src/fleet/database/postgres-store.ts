@@ -23,6 +23,16 @@ export function openPostgresStore(url: string): FleetStore {
   return new PostgresStore(url);
 }
 
+/** What a node publishes of its session. */
+const SESSION_COLUMNS = {
+  incarnation: node.incarnation,
+  name: node.name,
+  address: node.address,
+  version: node.version,
+  renewals: node.renewals,
+  isDraining: node.isDraining,
+} as const;
+
 class PostgresStore implements FleetStore {
   private readonly url: string;
   private client: Client;
@@ -124,12 +134,7 @@ class PostgresStore implements FleetStore {
     const isLive = eq(node.isEnded, false);
     const nodes = await db
       .select({
-        incarnation: node.incarnation,
-        name: node.name,
-        address: node.address,
-        version: node.version,
-        renewals: node.renewals,
-        isDraining: node.isDraining,
+        ...SESSION_COLUMNS,
         report: node.report,
         renewedAgoS: sql<number>`extract(epoch FROM clock_timestamp() - ${node.renewedAt})::float8`,
         tenants: sql<number>`count(${lease.tenant})::int`,
@@ -177,12 +182,7 @@ class PostgresStore implements FleetStore {
   private async sessions(): Promise<NodeSession[]> {
     return this.db()
       .select({
-        incarnation: node.incarnation,
-        name: node.name,
-        address: node.address,
-        version: node.version,
-        renewals: node.renewals,
-        isDraining: node.isDraining,
+        ...SESSION_COLUMNS,
       })
       .from(node)
       .where(eq(node.isEnded, false))
