@@ -60,7 +60,7 @@ export interface NodeStatus extends NodeSession {
 export interface TenantStatus {
   readonly key: string;
   readonly url: string;
-  /** Name of the node; null: nobody owns it. */
+  /** Name of the node; null: it has no owner. */
   readonly owner: string | null;
   readonly fence: number;
   /** Seconds, by the clock of the database. */

@@ -10,7 +10,7 @@ export function isOurs(entry: unknown, launch: Pick<Launch, "command" | "args">)
 }
 
 export interface KnownEntry extends Launch {
-  /** Whether the client is told not to start it. */
+  /** The client is configured not to start it. */
   readonly isOff: boolean;
 }
 

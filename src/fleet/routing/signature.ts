@@ -106,7 +106,7 @@ export class FleetSignatures {
   }
 }
 
-/** The key of a tenant: the same on all nodes, and no one without the secret can tell what it stands for. */
+/** The key of a tenant: the same on all nodes. Without the secret it does not show URL or credentials. */
 export function tenantKey(secret: string, parts: readonly string[]): string {
   const mac = createHmac("sha256", secret).update("tenant");
   for (const part of parts) mac.update(`${Buffer.byteLength(part)}:`).update(part);

@@ -95,7 +95,7 @@ export const workQueueLimit: CauseModule = {
       ),
 };
 
-/** A limit of 0 lets no run start, and nobody holds a slot of it. */
+/** A limit of 0 lets no run start, and no run holds a slot of it. */
 function fullText(limit: number, activeSlots: number, holders: readonly Holder[]): Sentence {
   if (limit === 0) return own("lets no run start, because its limit is 0");
   const held = holders.length === 0 ? own("runs that are not known") : nameList(holders.map(nameOf));
