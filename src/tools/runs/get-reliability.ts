@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { own, sentence } from "../../lib/shown-text.ts";
+import { counted, own, sentence } from "../../lib/shown-text.ts";
 import { formatIsoSeconds } from "../../lib/time.ts";
 import { GROUPS } from "../../queries/reliability/groups.ts";
 import { getReliability } from "../../queries/reliability/reliability.ts";
@@ -63,6 +63,10 @@ export const getReliabilityTool = defineTool({
     const items = page.map((group) => reliabilityItem(group, window.toUs));
     const rows = new Map<Item, Item>(items.map((item, index) => [item, rowOf(page[index])]));
     const worse = groups.filter((one) => one.comparison.score > 0).length;
+    const comparable = groups.filter((one) => (one.before?.runs ?? 0) > 0).length;
+    const withoutBefore = groups.length - comparable;
+    const unseen =
+      withoutBefore === 0 ? "" : sentence`; the window before has no runs of ${counted(withoutBefore, "group")}`;
     function rowOf(group: (typeof page)[number] | undefined): Item {
       return group === undefined ? {} : reliabilityRow(group, window.toUs);
     }
@@ -86,7 +90,7 @@ export const getReliabilityTool = defineTool({
       },
       facts: [
         isCompared
-          ? sentence`window ${formatIsoSeconds(window.fromUs)} to ${formatIsoSeconds(window.toUs)}, in parentheses that before, from ${formatIsoSeconds(before.fromUs)}; ${worse} of ${groups.length} got worse`
+          ? sentence`window ${formatIsoSeconds(window.fromUs)} to ${formatIsoSeconds(window.toUs)}, in parentheses that before, from ${formatIsoSeconds(before.fromUs)}; ${worse} of ${comparable} got worse${unseen}`
           : sentence`window ${formatIsoSeconds(window.fromUs)} to ${formatIsoSeconds(window.toUs)}; ${groups.length} in all, not compared`,
       ],
       order: ["name", "worse", "success", "runs"],

@@ -163,6 +163,16 @@ describe("get_reliability from the record", () => {
     expect(second.structured.next_cursor).toBeUndefined();
   });
 
+  test("counts only groups as compared that had runs in the window before", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness);
+    const young = aDeployment({ id: anId(5), name: "young", flow_id: flow.id });
+    harness.objects("deployment", [nightly, hourly, young]);
+    harness.flowRuns([aRun(young.id, 3, "FAILED", 5)]);
+    const { text } = await harness.call(getReliabilityTool, { since: "24h" });
+    expect(text).toContain("; 1 of 2 got worse; the window before has no runs of 1 group\n");
+  });
+
   test("finds the last success before both windows", async () => {
     await using harness = await openToolHarness();
     fillRecord(harness);
