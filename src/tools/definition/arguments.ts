@@ -4,7 +4,7 @@
  */
 
 import type { z } from "zod";
-import { isBlank } from "../../config/placeholders.ts";
+import { isBlank, isPlaceholder } from "../../config/placeholders.ts";
 import { AppError } from "../../errors.ts";
 import { ExactNumber, isJsonNumber, isJsonObject, parseJson } from "../../lib/exact-json.ts";
 import { findJsonExcess, findValueExcess } from "../../lib/json-bounds.ts";
@@ -38,6 +38,16 @@ export function parseArguments(tool: ToolDefinition, args: unknown): Readonly<Re
   const parsed = tool.input.safeParse(named);
   if (!parsed.success) throw invalid(tool, parsed.error, named);
   return parsed.data;
+}
+
+/** Which arguments hold a text that a client did not replace, as `${FLOW_NAME}`: the call was answered without them. Null: none. */
+export function placeholderNote(args: unknown): Sentence | null {
+  const names = Object.entries(asObject(args)).flatMap(([name, value]) => {
+    const texts = Array.isArray(value) ? value : [value];
+    return isBlank(value) && texts.some((text) => typeof text === "string" && isPlaceholder(text)) ? [name] : [];
+  });
+  if (names.length === 0) return null;
+  return sentence`Answered without ${asNames(names)}: the value is a placeholder that the client did not replace.`;
 }
 
 function asObject(args: unknown): Record<string, unknown> {

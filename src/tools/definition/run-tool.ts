@@ -13,7 +13,7 @@ import {
 import { withOutageCheck } from "../../queries/source/outage.ts";
 import { serverNowUs, withServerTime } from "../../queries/source/server-time.ts";
 import { answerText } from "../answer/fenced.ts";
-import { parseArguments } from "./arguments.ts";
+import { parseArguments, placeholderNote } from "./arguments.ts";
 import type { ToolAnswer, ToolContext, ToolDefinition } from "./define-tool.ts";
 import { dayNote } from "./shared-schemas.ts";
 
@@ -40,8 +40,8 @@ export async function runTool(tool: ToolDefinition, ctx: ToolContext, args: unkn
       const run = (checked: QueryContext) => tool.run({ ...ctx, query: checked, progress }, input);
       const mayAsk = !tool.isAboutRecord && tool.isWatching !== true;
       const found = await (mayAsk ? withOutageCheck(query, run) : run(query));
-      const note = dayNote(input, serverNowUs(query));
-      return note === null ? found : withNote(found, note);
+      const notes = [placeholderNote(args), dayNote(input, serverNowUs(query))].filter((note) => note !== null);
+      return notes.reduce(withNote, found);
     });
     if (isOther) return withServerNote(answer, OTHER_SERVER_NOTE);
     const { liveOnly } = ctx.query;

@@ -150,3 +150,14 @@ test("a call that waits for changes sees them", async () => {
   expect(waited.structuredContent).toMatchObject({ reached: true });
   expect(findUnfinishedRuns(h.db, { limit: 5, readBeforeUs: Number.MAX_SAFE_INTEGER })).toEqual([]);
 });
+
+test("an argument with a placeholder that the client did not replace is named, because the answer is not restricted by it", async () => {
+  await using h = await openRecorded();
+  const given = { flow: `\${FLOW_NAME}`, state: "", tags: [`\${user_config.tag}`] };
+  const { structured, text } = await h.call(getFlowRunsTool, given);
+  const note = "Answered without flow, tags: the value is a placeholder that the client did not replace.";
+  expect(structured.coverage.notes).toContain(note);
+  expect(text).toContain(note);
+  const blank = await h.call(getFlowRunsTool, { flow: "", state: " " });
+  expect(blank.text).not.toContain("Answered without");
+});
