@@ -37,6 +37,7 @@ import {
 } from "./run-columns.ts";
 import { packDoc, unpackDoc } from "./run-docs.ts";
 import { addRunNames } from "./run-names.ts";
+import { mayBeLost } from "./state-events.ts";
 
 export type { FlowRunRow } from "../schema/run.ts";
 
@@ -56,7 +57,7 @@ export interface UpsertRunsOptions {
    * state of REST without one.
    */
   readonly aheadUs?: ServerUs;
-  /** States up to this moment (server clock) are replaced by any that REST returns: the server's database was restored. */
+  /** States that the server received up to this moment (server clock) are replaced by any that REST returns: its database was restored. */
   readonly doubtedUs?: ServerUs;
   /** Start of the request by the clock of the marks of deletion, which may be ahead of the local one. Default: `readUs`. */
   readonly seenUs?: ServerUs;
@@ -92,8 +93,8 @@ export function upsertFlowRuns(
     const isRolledBack = options.serverReadUs !== undefined && options.serverReadUs - heldUs > FLOW_RUN_ROW_DELAY_US;
     const restUs = restState.atUs ?? Number.NEGATIVE_INFINITY;
     const isFromAhead = options.aheadUs !== undefined && heldUs > options.aheadUs && restUs <= options.aheadUs;
-    const isDoubted = options.doubtedUs !== undefined && heldUs <= options.doubtedUs;
-    const isNewer = heldUs > restUs && !isRolledBack && !isFromAhead && !isDoubted;
+    const isLater = heldUs > restUs && !isRolledBack && !isFromAhead;
+    const isNewer = isLater && !(options.doubtedUs !== undefined && mayBeLost(db, held, options.doubtedUs));
     // The expected start never changes, so it is taken from REST even when the state is not.
     const state = isNewer ? { ...stateOfColumns(held), expectedUs: restState.expectedUs } : restState;
     const deletedUs = held.deleted_us !== null && held.deleted_us > (options.seenUs ?? readUs) ? held.deleted_us : null;

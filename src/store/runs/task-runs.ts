@@ -35,6 +35,7 @@ import {
 } from "./run-columns.ts";
 import { packDoc, unpackDoc } from "./run-docs.ts";
 import { addRunNames } from "./run-names.ts";
+import { findReceivedUs, mayBeLost } from "./state-events.ts";
 
 export type { TaskRunRow } from "../schema/run.ts";
 
@@ -79,7 +80,7 @@ export function upsertTaskRuns(
       continue;
     }
     const heldUs = held.state_us ?? 0;
-    const isLater = heldUs > (restState.atUs ?? 0) && heldUs > doubtedUs;
+    const isLater = heldUs > (restState.atUs ?? 0) && !mayBeLost(db, held, doubtedUs);
     const isNewer = isLater && !isOverruled(db, held, serverReadUs);
     const state = isNewer ? stateOfColumns(held) : restState;
     const deletedUs = held.deleted_us !== null && held.deleted_us > (options.seenUs ?? readUs) ? held.deleted_us : null;
@@ -119,11 +120,9 @@ const updateFromEvent = updateStatement<EventColumns & Deletion>("task_run");
  * event was read over REST, and what was read later is what Prefect has: its database was restored.
  */
 function isOverruled(db: RecordDb, held: StoredTaskRun, serverReadUs: ServerUs | null): boolean {
-  const row = db
-    .prepare<{ us: number }, [Uint8Array | null]>("SELECT t - shift + recv AS us FROM event WHERE id = ?")
-    .get(held.state_id as Uint8Array | null);
-  if (row === null) return held.read_us !== null;
-  return serverReadUs !== null && Math.abs(serverReadUs - row.us) >= TASK_RUN_ROW_DELAY_US;
+  const receivedUs = findReceivedUs(db, held.state_id);
+  if (receivedUs === null) return held.read_us !== null;
+  return serverReadUs !== null && Math.abs(serverReadUs - receivedUs) >= TASK_RUN_ROW_DELAY_US;
 }
 
 /**

@@ -150,30 +150,36 @@ describe("reconciling runs", () => {
     expect([read(60), read(600)]).toEqual(["COMPLETED", "RUNNING"]);
   });
 
-  test("takes an earlier state of a task run at once from a restored database, which lost the later one", () => {
-    const harness = aHarness();
-    const ended = aTaskRun({ state: aState({ timestamp: at(-6) }), start_time: at(-10) });
-    const event = { ...aTaskRunEvent(ended), received: at(-5) };
-    harness.ctx.ingest.events([event], "stream", null);
-    const running = {
-      ...ended,
-      state: aState({ type: "RUNNING", timestamp: at(-10) }),
-      state_type: "RUNNING" as const,
-    };
-    const read = () => {
-      harness.clock.us += SECOND;
-      harness.ctx.ingest.taskRuns([running], harness.clock.us, {});
-      return findTaskRunRow(harness.ctx.db, ended.id)?.state_type;
-    };
-    const before = read();
-    harness.ctx.ingest.databaseRestored({
-      sinceUs: T0_US - 8 * SECOND,
-      lostIds: [event.id],
-      keptIds: [],
-      doubt: { untilUs: T0_US - 5 * SECOND, lostUntilUs: T0_US - 5 * SECOND },
-    });
-    expect([before, read()]).toEqual(["COMPLETED", "RUNNING"]);
-  });
+  test.each([
+    ["", -6],
+    [", also when its client's clock was ahead", 20],
+  ])(
+    "takes an earlier state of a task run at once from a restored database, which lost the later one%s",
+    (_, endedAt) => {
+      const harness = aHarness();
+      const ended = aTaskRun({ state: aState({ timestamp: at(endedAt) }), start_time: at(-10) });
+      const event = { ...aTaskRunEvent(ended), received: at(-5) };
+      harness.ctx.ingest.events([event], "stream", null);
+      const running = {
+        ...ended,
+        state: aState({ type: "RUNNING", timestamp: at(-10) }),
+        state_type: "RUNNING" as const,
+      };
+      const read = () => {
+        harness.clock.us += SECOND;
+        harness.ctx.ingest.taskRuns([running], harness.clock.us, {});
+        return findTaskRunRow(harness.ctx.db, ended.id)?.state_type;
+      };
+      const before = read();
+      harness.ctx.ingest.databaseRestored({
+        sinceUs: T0_US - 8 * SECOND,
+        lostIds: [event.id],
+        keptIds: [],
+        doubt: { untilUs: T0_US - 5 * SECOND, lostUntilUs: T0_US - 5 * SECOND },
+      });
+      expect([before, read()]).toEqual(["COMPLETED", "RUNNING"]);
+    },
+  );
 
   test("marks a run deleted that a live batch lacks only when Prefect has returned it before", () => {
     const harness = aHarness();
