@@ -323,7 +323,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a restored database kept ids: its states of task runs are taken for old answers",
     file: "src/store/runs/task-runs.ts",
-    find: " && heldUs > doubtedUs;",
+    find: " && !mayBeLost(db, held, doubtedUs);",
     replace: ";",
   },
   {

@@ -87,6 +87,8 @@ export class Oracle {
   private unfinished = "";
   /** Times of the states of flow runs, to check that none becomes older. */
   private readonly states = new Map<string, number>();
+  /** Events that a restored database has lost, received after all those of the lost ones that REST had returned to the product. */
+  private readonly lostUnseen = new Set<string>();
 
   constructor(o: Oracle["o"]) {
     this.o = o;
@@ -397,15 +399,15 @@ export class Oracle {
   }
 
   /**
-   * The restored database has not lost the event of the recorded state: it has it, or never stored it. Its row is older, and may still be
-   * written.
+   * Nothing shows that the restored database has lost the event of the recorded state: it has it, or never stored it, or REST had not
+   * returned it yet. Its row is older, and may still be written.
    */
   private isRowBehind({ state_id, state_us }: TaskRunRow): boolean {
     const { isRestored, held, history } = this.own;
     const ageUs = this.o.serverClock.nowUs() - (state_us ?? 0);
     if (!isRestored || state_id === null || ageUs >= TASK_RUN_ROW_DELAY_US) return false;
     const id = bytesToUuid(state_id);
-    return held.has(id) || !history.some(({ event }) => event.id === id);
+    return held.has(id) || this.lostUnseen.has(id) || !history.some(({ event }) => event.id === id);
   }
 
   /**
@@ -437,9 +439,13 @@ export class Oracle {
     return lacking.filter((row) => !unlistable.has(row.event.id));
   }
 
-  /** The database was restored: states may be older than before. */
-  forgetStates(): void {
+  /** The database was restored a moment ago: states may be older than before. */
+  databaseRestored(): void {
     this.states.clear();
+    const lost = this.own.history.filter((one) => one.removedBy === "restored" && one.removedMs === this.o.time.nowMs);
+    const receivedUs = ({ event }: StoredEvent) => parseIsoUs(event.received) ?? 0;
+    const seenUs = Math.max(...lost.filter(({ event }) => this.isConfirmed(event.id)).map(receivedUs));
+    for (const one of lost) if (receivedUs(one) > seenUs) this.lostUnseen.add(one.event.id);
   }
 
   /**

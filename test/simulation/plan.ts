@@ -221,7 +221,9 @@ export function makePlan(seed: number): Plan {
                         ? sentAgain(random)
                         : isDropping
                           ? [{ kind: "fault", atMs: 200, what: "slow", forMs: random.int(40_000, 70_000) }]
-                          : [];
+                          : roll < 0.44
+                            ? statesLost(random)
+                            : [];
   const lengthMs = Math.max(random.int(10, 45) * 1000, ...steps.map(endOf));
   const many = steps.length > 0 ? random.int(0, 3) : random.int(3, 9);
   for (let i = 0; i < many; i += 1) steps.push(makeStep(random, lengthMs, knobs));
@@ -293,6 +295,19 @@ function deletedAndRestored(random: Prng): Step[] {
   return [
     { kind: "emit", atMs: 500, seed: random.int(1, 1e9), count: 3, lateMs: 0, spreadMs: 0, ...ORDINARY },
     { ...run, atMs, seed: random.int(1, 1e9) },
+    { kind: "server", atMs: restoredMs, how: "restored", downMs: random.int(200, 2_000), backMs },
+  ];
+}
+
+/** A backup has a flow run and its task runs with earlier states than the record. */
+function statesLost(random: Prng): Step[] {
+  const atMs = random.int(1_500, 4_000);
+  const restoredMs = atMs + random.int(14_000, 40_000);
+  const backMs = restoredMs - atMs - random.int(4_000, 11_000);
+  const run = { kind: "run" as const, fails: random.chance(0.5), deleted: false, silent: false };
+  return [
+    { kind: "emit", atMs: 500, seed: random.int(1, 1e9), count: 3, lateMs: 0, spreadMs: 0, ...ORDINARY },
+    ...Array.from({ length: 3 }, () => ({ ...run, atMs: atMs + random.int(0, 2_000), seed: random.int(1, 1e9) })),
     { kind: "server", atMs: restoredMs, how: "restored", downMs: random.int(200, 2_000), backMs },
   ];
 }

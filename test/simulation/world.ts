@@ -227,7 +227,8 @@ class World {
     const { rows, taskRuns } = this.server.database;
     const onceMs = rows.some((row) => row.us > horizonUs) ? COUNTED_MS : COUNTED_WITHOUT_EVENTS_MS;
     // Ended task runs are asked for one page at a time, before each count.
-    const counts = this.plan.steps.some(({ kind }) => kind === "exchange") ? Math.ceil(taskRuns.size / ROW_PAGE) : 1;
+    const isChanged = ({ kind, how }: { kind: string; how?: string }) => kind === "exchange" || how === "restored";
+    const counts = this.plan.steps.some(isChanged) ? Math.ceil(taskRuns.size / ROW_PAGE) : 1;
     return onceMs * Math.max(1, counts);
   }
 
@@ -517,7 +518,7 @@ class World {
     const withinMs = this.noticedWithinMs();
     this.server.stop(how, { backMs, isCopy: this.canBeCopy() && this.random.chance(0.5) });
     this.disturbedMs = this.time.nowMs + downMs;
-    if (how === "restored") for (const oracle of this.oracles.values()) oracle.forgetStates();
+    if (how === "restored") for (const oracle of this.oracles.values()) oracle.databaseRestored();
     if (how === "restored" && !this.isRecognisable()) {
       // A backup without anything that is recorded: it counts as another database, and a new record is begun.
       this.lostMs.set(this.server.database, this.time.nowMs);
