@@ -7,6 +7,12 @@ import type { ChangeAccess, QueryContext } from "../queries/source/context.ts";
 import type { ActionEntry } from "../store/actions/action-log.ts";
 import type { Confirmations } from "./confirmations.ts";
 
+interface ActionNote {
+  /** Who called over HTTP, as a label that is no secret; null elsewhere. */
+  readonly callerId: string | null;
+  readonly detail: object;
+}
+
 export interface Acting {
   /** Of the workspace of the query context, and no other. */
   writer(): PrefectWriter;
@@ -15,7 +21,7 @@ export interface Acting {
   /** Target and credential: a confirmation counts for one only. */
   readonly tenant: string;
   /** Notes it in the audit log, secrets redacted. Throws AppError `unavailable`. */
-  note(entry: Omit<ActionEntry, "instance" | "caller" | "detail"> & { readonly detail: object }): void;
+  note(entry: Omit<ActionEntry, "instance" | "caller" | "detail"> & ActionNote): void;
 }
 
 export function toChangeAccess(acting: Acting): ChangeAccess {

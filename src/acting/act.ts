@@ -26,6 +26,8 @@ export interface ChangeCall {
   readonly isDeclined: boolean;
   readonly waitMs: number;
   readonly signal: AbortSignal;
+  /** Who called over HTTP; null elsewhere. */
+  readonly callerId: string | null;
   readonly plan: PlanMaker;
   progress(done: number, total: number | null, message: Sentence): void;
 }
@@ -172,10 +174,10 @@ type NoteTaker = (
   detail: object,
 ) => void;
 
-function noteTaker(ctx: QueryContext, acting: Acting, { tool, verb }: ChangeCall): NoteTaker {
+function noteTaker(ctx: QueryContext, acting: Acting, { tool, verb, callerId }: ChangeCall): NoteTaker {
   return (phase, seed, summary, detail) => {
     const atUs: LocalUs = ctx.clock.nowUs();
-    acting.note({ atUs, tool, verb, phase, change: seed?.id ?? "", summary, detail });
+    acting.note({ atUs, callerId, tool, verb, phase, change: seed?.id ?? "", summary, detail });
   };
 }
 

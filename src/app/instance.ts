@@ -140,17 +140,17 @@ function changesOf(
   if (allowed.size === 0) return null;
   const instance = settings.apiUrl ?? "";
   const log = openActionLog(settings.actionLogFile);
-  const caller = redact.text(callerLabel(settings.auth));
+  const credential = redact.text(credentialLabel(settings.auth));
   const access = toChangeAccess({
     writer,
     allowed,
     confirmations,
     tenant: JSON.stringify([instance, settings.auth]),
-    note({ summary, detail, ...entry }) {
+    note({ summary, detail, callerId, ...entry }) {
       log.add({
         ...entry,
         instance,
-        caller,
+        caller: [callerId, credential].filter((label) => label !== null && label !== "").join(" "),
         summary: redact.text(summary),
         detail: JSON.stringify(redact.object(detail)),
       });
@@ -160,7 +160,7 @@ function changesOf(
 }
 
 /** The same for the same credential, and no secret: API keys are long and random, so that a digest does not reveal them. */
-function callerLabel(auth: Settings["auth"]): string {
+function credentialLabel(auth: Settings["auth"]): string {
   if (auth.kind === "none") return "";
   if (auth.kind === "key") return `key:${createHash("sha256").update(auth.key).digest("hex").slice(0, 12)}`;
   // Without a colon all of it may be the password.

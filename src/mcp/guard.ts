@@ -16,6 +16,7 @@ export interface CallHandle {
   readonly signal: AbortSignal;
   progress: ToolContext["progress"];
   readonly confirmation?: ToolContext["confirmation"];
+  readonly callerId?: ToolContext["callerId"];
 }
 
 /** One tool call, from the protocol or from the command line, in the workspace that it names. Never throws. */

@@ -91,6 +91,7 @@ function toCallHandle(ctx: ServerContext): CallHandle {
   const progressToken = ctx.mcpReq._meta?.progressToken;
   return {
     signal: ctx.mcpReq.signal,
+    callerId: ctx.http?.authInfo?.clientId,
     progress: (done, total, message) => {
       if (progressToken === undefined) return;
       const params = { progressToken, progress: done, message, ...(total === null ? {} : { total }) };

@@ -20,8 +20,14 @@ const [prefect, first, other] = await Promise.all([
   startFakePrefect({ apiKey: KEYS[0] }),
   startFakePrefect({ apiKey: KEYS[1] }),
 ]);
+const TOKENS = ["caller-one-0123456789abcdef", "caller-two-0123456789abcdef"] as const;
 const http = await startHttpProduct({
-  env: { PREFECT_API_URL: prefect.url, PREFECT_MCP_WRITES: "all", PREFECT_MCP_SYNC: "off" },
+  env: {
+    PREFECT_API_URL: prefect.url,
+    PREFECT_MCP_WRITES: "all",
+    PREFECT_MCP_SYNC: "off",
+    PREFECT_MCP_HTTP_TOKENS: TOKENS.join(","),
+  },
 });
 const RUN = anId(6);
 const ROUTE = `POST /flow_runs/${RUN}/set_state`;
@@ -83,6 +89,10 @@ const stdio = () => ({
   stderr: "ignore" as const,
 });
 
+const withToken = (headers: Record<string, string>) => ({
+  headers: { authorization: `Bearer ${TOKENS[0]}`, ...headers },
+});
+
 async function connectOld(way: Way, user: User, headers: Record<string, string> = {}): Promise<Connected> {
   const asked: string[] = [];
   const client = new OldClient(
@@ -95,7 +105,7 @@ async function connectOld(way: Way, user: User, headers: Record<string, string> 
       return answerOf(user);
     });
   const transport =
-    way === "stdio" ? new OldStdio(stdio()) : new OldHttp(new URL(http.url), { requestInit: { headers } });
+    way === "stdio" ? new OldStdio(stdio()) : new OldHttp(new URL(http.url), { requestInit: withToken(headers) });
   await client.connect(transport as never);
   return {
     asked,
@@ -119,7 +129,7 @@ async function connectModern(way: Way, user: User, headers: Record<string, strin
       return answerOf(user);
     });
   const transport =
-    way === "stdio" ? new ModernStdio(stdio()) : new ModernHttp(new URL(http.url), { requestInit: { headers } });
+    way === "stdio" ? new ModernStdio(stdio()) : new ModernHttp(new URL(http.url), { requestInit: withToken(headers) });
   await client.connect(transport);
   return {
     asked,
@@ -220,7 +230,12 @@ test("a caller whose key lacks the right gets one sentence", async () => {
   expect(done.results[0].reason).toStartWith("The Prefect credential has no right to do this.");
 });
 
-test("the audit log of all tenants is one, and without their keys", async () => {
+test("the audit log of all tenants is one, names the caller of each call, and has no key and no token", async () => {
+  const second = { authorization: `Bearer ${TOKENS[1]}` };
+  for (const [, connect] of ERAS) {
+    await using client = await connect("http", undefined, second);
+    await client.call({ ...ARGS, message: "of the second caller" });
+  }
   const { stdout } = await runProduct(["audit-log", "--json", "--limit", "1000"], {
     HOME: http.dataDir,
     PREFECT_MCP_DATA_DIR: http.dataDir,
@@ -229,12 +244,20 @@ test("the audit log of all tenants is one, and without their keys", async () => 
   const callersOf = (url: string) => [
     ...new Set(entries.filter(({ instance }) => instance === url).map(({ caller }) => caller)),
   ];
-  expect(callersOf(prefect.url)).toEqual([""]);
+  const labels = TOKENS.map(
+    (token) => `token:${new Bun.CryptoHasher("sha256").update(token).digest("hex").slice(0, 12)}`,
+  );
+  expect(new Set(callersOf(prefect.url))).toEqual(new Set(labels));
+  expect(entries.filter(({ caller }) => caller === labels[1]).map(({ phase }) => phase)).toEqual([
+    "preview",
+    "preview",
+  ]);
   const [one, two] = [callersOf(first.url), callersOf(other.url)];
-  for (const callers of [one, two]) expect(callers).toEqual([expect.stringMatching(/^key:[0-9a-f]{12}$/)]);
+  for (const callers of [one, two])
+    expect(callers).toEqual([expect.stringMatching(new RegExp(`^${labels[0]} key:[0-9a-f]{12}$`))]);
   expect(one).not.toEqual(two);
   expect(new Set(entries.map(({ instance }) => instance))).toEqual(new Set([prefect.url, first.url, other.url]));
-  for (const key of KEYS) expect(stdout).not.toContain(key);
+  for (const key of [...KEYS, ...TOKENS]) expect(stdout).not.toContain(key);
 });
 
 test("what is off is neither listed nor callable", async () => {

@@ -10,6 +10,7 @@ import { invalidParams } from "../request-params.ts";
 import type { Caller } from "./caller-auth.ts";
 import type { PlainRequests } from "./plain-requests.ts";
 import { type BodyHooks, boundedBody } from "./requests/bounded-body.ts";
+import { callerInfo } from "./requests/caller-info.ts";
 import { isInitialize, isListen } from "./requests/inspect-message.ts";
 import { idOf, refusal } from "./requests/refusals.ts";
 import type { Metrics } from "./telemetry/metrics.ts";
@@ -166,7 +167,9 @@ export class Responder {
       return host.sessions.open(request, body, callerId, clock.steadyMs());
     }
     const wrong = invalidParams(body);
-    return wrong === null ? host.handler.fetch(request, { parsedBody: body }) : Response.json(wrong);
+    return wrong === null
+      ? host.handler.fetch(request, { parsedBody: body, authInfo: callerInfo(callerId) })
+      : Response.json(wrong);
   }
 }
 

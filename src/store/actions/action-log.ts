@@ -14,7 +14,10 @@ export interface ActionEntry {
   readonly atUs: LocalUs;
   /** API URL of the Prefect. */
   readonly instance: string;
-  /** Whose credential it is, as a label that is no secret: `key:` with a digest, or `user:` with a name. Empty without a credential. */
+  /**
+   * Labels that are no secrets: over HTTP who called (`token:` or `sub:` with a digest, `ip:` without authentication), then whose
+   * Prefect credential it is (`key:` with a digest, or `user:` with a name; nothing without a credential).
+   */
   readonly caller: string;
   readonly tool: string;
   readonly verb: string;

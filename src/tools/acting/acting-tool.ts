@@ -71,7 +71,7 @@ export function actingTool<Shape extends z.ZodRawShape>(options: ActingToolOptio
     // It sees what the record gains during the call: the events of its own change.
     isWatching: true,
     isActing: true,
-    async run({ query, signal, progress, confirmation }, given) {
+    async run({ query, signal, progress, confirmation, callerId }, given) {
       const { wait, confirm, ...rest } = given as { wait?: string; confirm?: string };
       const args = rest as z.infer<z.ZodObject<Shape>>;
       const answer = confirmation?.answer ?? null;
@@ -84,6 +84,7 @@ export function actingTool<Shape extends z.ZodRawShape>(options: ActingToolOptio
         isDeclined: answer !== null && !answer.isAccepted,
         waitMs: readWait(wait),
         signal,
+        callerId: callerId ?? null,
         plan: (ctx) => options.plan(ctx, args, requireActing(query).writer()),
         progress,
       });

@@ -14,6 +14,8 @@ export interface ToolContext {
   /** Progress notice to the client; `total` null when unknown. */
   progress(done: number, total: number | null, message: Sentence): void;
   readonly isCloud: boolean;
+  /** Who called over HTTP, as a label that is no secret. Absent elsewhere. */
+  readonly callerId?: string | undefined;
   /** How the client can ask its user to confirm a change. Absent: it cannot. */
   readonly confirmation?: Confirmation | undefined;
   /** The workspaces that the caller can name. Absent: only the one of `query`. */

@@ -2,6 +2,7 @@ import { type McpServer, WebStandardStreamableHTTPServerTransport } from "@model
 import { sentence } from "../../../lib/shown-text.ts";
 import type { SteadyMs } from "../../../lib/time.ts";
 import { invalidParams } from "../../request-params.ts";
+import { callerInfo } from "../requests/caller-info.ts";
 import { batchedIds, cancelledIds } from "../requests/inspect-message.ts";
 import { idOf, refusal } from "../requests/refusals.ts";
 import { SessionCalls, type SessionCallsOptions } from "./session-calls.ts";
@@ -68,7 +69,7 @@ export class HttpSessions {
       onsessionclosed: (id) => void this.sessions.delete(id),
     });
     await server.connect(transport);
-    const response = await transport.handleRequest(request, { parsedBody });
+    const response = await transport.handleRequest(request, { parsedBody, authInfo: callerInfo(callerId) });
     if (transport.sessionId === undefined) await server.close();
     return response;
   }
@@ -91,7 +92,9 @@ export class HttpSessions {
     const plain = session.calls?.answer(id, request, parsedBody) ?? null;
     if (plain !== null) return plain;
     addBatchedIds(session, batchedIds(parsedBody));
-    const response = await session.transport.handleRequest(request, parsedBody === undefined ? {} : { parsedBody });
+    const authInfo = callerInfo(callerId);
+    const given = parsedBody === undefined ? { authInfo } : { parsedBody, authInfo };
+    const response = await session.transport.handleRequest(request, given);
     // The SDK stops working on a cancelled request but would keep its stream open until the session ends.
     for (const id of cancelledIds(parsedBody)) {
       session.calls?.cancel(id);
