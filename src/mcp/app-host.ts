@@ -2,8 +2,7 @@ import { NEVER_MS } from "../lib/time.ts";
 import type { QueryContext } from "../queries/source/context.ts";
 import type { ToolDefinition } from "../tools/definition/define-tool.ts";
 import { tenantClosed } from "./guard.ts";
-import { watchIn } from "./offer-subscriptions.ts";
-import type { ResourceWatch } from "./resource-watch.ts";
+import { type ResourceWatch, watchIn } from "./resource-watch.ts";
 import type { Tenant, Workspaces } from "./tenant.ts";
 
 /** The application of one workspace. Opening it touches neither disk nor network. */

@@ -1,9 +1,9 @@
 /** Received messages before the SDK checks them: some deviations of clients are corrected, and invalid messages get a reason. */
 
-import { ProtocolErrorCode } from "@modelcontextprotocol/server";
 import { isJsonObject, mapMembers, toDoubles } from "../lib/exact-json.ts";
 import { own, type Sentence, sentence } from "../lib/shown-text.ts";
 import { readMessageText } from "./message-text.ts";
+import { INVALID_REQUEST_CODE } from "./protocol-names.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -86,7 +86,7 @@ function invalid(id: string | number | null, fault: Sentence): InvalidRequest {
   return {
     jsonrpc: "2.0",
     id,
-    error: { code: ProtocolErrorCode.InvalidRequest, message: sentence`Invalid request: ${fault}` },
+    error: { code: INVALID_REQUEST_CODE, message: sentence`Invalid request: ${fault}` },
   };
 }
 

@@ -2,22 +2,26 @@
  * MCP Apps: a client that declares the extension gets a view beside the answers of some tools. Other clients see no difference.
  * https://github.com/modelcontextprotocol/ext-apps/blob/main/specification/2026-01-26/apps.mdx
  */
-import { CLIENT_CAPABILITIES_META_KEY, type McpServer, type ServerContext } from "@modelcontextprotocol/server";
+import type { McpServer, ServerContext } from "@modelcontextprotocol/server";
 import { isJsonObject } from "../lib/exact-json.ts";
 import { FIRST_TOOL, VIEWS, type View, viewOfTool } from "../views/calls.ts";
+import { CLIENT_CAPABILITIES_KEY } from "./protocol-names.ts";
 
-const EXTENSION = "io.modelcontextprotocol/ui";
+export const APPS_EXTENSION = "io.modelcontextprotocol/ui";
 /** https://github.com/modelcontextprotocol/ext-apps/blob/main/src/constants.ts */
 const APP_MIME_TYPE = "text/html;profile=mcp-app";
-export const APPS_CAPABILITY = { [EXTENSION]: {} };
 
 /** Whether the client of this request, or of this session, shows apps. */
 export function showsApps(mcp: McpServer, ctx: ServerContext): boolean {
   const envelope: unknown = ctx.mcpReq.envelope;
-  const own = isJsonObject(envelope) ? envelope[CLIENT_CAPABILITIES_META_KEY] : undefined;
-  const declared: unknown = own ?? mcp.server.getClientCapabilities();
+  const own = isJsonObject(envelope) ? envelope[CLIENT_CAPABILITIES_KEY] : undefined;
+  return declaresApps(own ?? mcp.server.getClientCapabilities());
+}
+
+/** Whether these capabilities of a client say that it shows apps. */
+export function declaresApps(declared: unknown): boolean {
   const extensions = isJsonObject(declared) ? declared.extensions : undefined;
-  const apps = isJsonObject(extensions) ? extensions[EXTENSION] : undefined;
+  const apps = isJsonObject(extensions) ? extensions[APPS_EXTENSION] : undefined;
   if (!isJsonObject(apps)) return false;
   return Array.isArray(apps.mimeTypes) && apps.mimeTypes.includes(APP_MIME_TYPE);
 }

@@ -4,9 +4,6 @@ import { sentence } from "../lib/shown-text.ts";
 import { skillEntries } from "../resources/skills.ts";
 import { invalidParamsError, shownUri } from "./protocol-errors.ts";
 
-/** https://modelcontextprotocol.io/seps/2640 */
-export const SKILLS_CAPABILITY = { "io.modelcontextprotocol/skills": {} };
-
 const listParams = z.looseObject({ cursor: z.string().optional() });
 const getParams = z.looseObject({ uri: z.string() });
 /** Skills change only with the version of the program. */

@@ -1,10 +1,10 @@
 import type { McpServer } from "@modelcontextprotocol/server";
 import { AppError } from "../errors.ts";
-import { quote, sentence } from "../lib/shown-text.ts";
+import { sentence } from "../lib/shown-text.ts";
 import { matchTemplate, splitWorkspace } from "../resources/define.ts";
 import { RESOURCE_TEMPLATES, RESOURCES } from "../resources/index.ts";
-import { LONGEST_NAME } from "../tools/definition/suggestions.ts";
 import { internalError, invalidParamsError, LISTS, shownUri, wholeText } from "./protocol-errors.ts";
+import { watchIn } from "./resource-watch.ts";
 import type { Tenant } from "./tenant.ts";
 
 /** Resources of one connection, session or stream. */
@@ -44,21 +44,6 @@ export function offerSubscriptions(mcp: McpServer, tenant: Pick<Tenant, "watch" 
       for (const uri of [...watched.keys()]) drop(uri);
     },
   };
-}
-
-/**
- * Watches a resource in the workspace that its URI names. Returns the function that ends it; null where nothing is watched. Throws
- * AppError for an unknown workspace, and where too many resources are watched.
- */
-export function watchIn(
-  { watch, workspaces }: Pick<Tenant, "watch" | "workspaces">,
-  uri: string,
-  notify: () => void,
-): (() => void) | null {
-  const { uri: plain, workspace } = splitWorkspace(uri);
-  if (workspace === null) return watch?.add(uri, notify) ?? null;
-  if (workspaces) return workspaces.watch(workspace, plain, notify);
-  throw new AppError("not_found", sentence`There is no workspace ${quote(workspace, LONGEST_NAME)}.`);
 }
 
 function watchResource(tenant: Pick<Tenant, "watch" | "workspaces">, uri: string, notify: () => void): () => void {

@@ -4,23 +4,20 @@
  * bytes: `test/mcp/plain-calls.test.ts` compares them.
  */
 
-import {
-  CLIENT_CAPABILITIES_META_KEY,
-  CLIENT_INFO_META_KEY,
-  type JSONRPCMessage,
-  PROTOCOL_VERSION_META_KEY,
-} from "@modelcontextprotocol/server";
+import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { isJsonObject } from "../lib/exact-json.ts";
 import type { ToolDefinition } from "../tools/definition/define-tool.ts";
 import { structuredJson } from "../tools/definition/list-page.ts";
 import type { CallResult } from "./call-result.ts";
 import { callTool } from "./guard.ts";
+import { CLIENT_CAPABILITIES_KEY, CLIENT_INFO_KEY, MODERN_REVISION, PROTOCOL_VERSION_KEY } from "./protocol-names.ts";
+import { serverJson } from "./server-description.ts";
 import type { Tenant } from "./tenant.ts";
 
 /** Protocol revisions with one form of results: up to 2025-11-25, and 2026-07-28. */
 export type Era = "2025" | "2026";
 
-type RequestId = string | number;
+export type RequestId = string | number;
 
 export interface PlainCall {
   readonly id: RequestId;
@@ -29,9 +26,8 @@ export interface PlainCall {
   readonly progressToken: RequestId | undefined;
 }
 
-export const MODERN_REVISION = "2026-07-28";
 const RESERVED = "io.modelcontextprotocol/";
-const ENVELOPE_KEYS = [PROTOCOL_VERSION_META_KEY, CLIENT_INFO_META_KEY, CLIENT_CAPABILITIES_META_KEY] as const;
+const ENVELOPE_KEYS = [PROTOCOL_VERSION_KEY, CLIENT_INFO_KEY, CLIENT_CAPABILITIES_KEY] as const;
 
 /** What a request of the 2026 era says about its client. */
 export type Envelope = Readonly<Record<string, unknown>>;
@@ -65,15 +61,15 @@ export function plainTool(tenant: Tenant, { name }: PlainCall): ToolDefinition |
   return tool === undefined || tool.isActing ? null : tool;
 }
 
-const MESSAGE_KEYS: ReadonlySet<string> = new Set(["jsonrpc", "id", "method", "params"]);
+export const MESSAGE_KEYS: ReadonlySet<string> = new Set(["jsonrpc", "id", "method", "params"]);
 const PARAM_KEYS: ReadonlySet<string> = new Set(["name", "arguments", "_meta"]);
 
-function hasOnly(fields: Fields, keys: ReadonlySet<string>): boolean {
+export function hasOnly(fields: Fields, keys: ReadonlySet<string>): boolean {
   for (const key in fields) if (!keys.has(key)) return false;
   return true;
 }
 
-function isRequestId(value: unknown): value is RequestId {
+export function isRequestId(value: unknown): value is RequestId {
   return typeof value === "string" || Number.isSafeInteger(value);
 }
 
@@ -85,7 +81,7 @@ function pick(fields: Fields, keys: readonly string[]): Envelope {
 export function envelopeOf(message: unknown): Envelope | null {
   const { params } = (message ?? {}) as { params?: { _meta?: unknown } };
   const meta = params?._meta;
-  if (!isJsonObject(meta) || meta[PROTOCOL_VERSION_META_KEY] !== MODERN_REVISION) return null;
+  if (!isJsonObject(meta) || meta[PROTOCOL_VERSION_KEY] !== MODERN_REVISION) return null;
   const reserved = Object.keys(meta).filter((key) => key.startsWith(RESERVED));
   return reserved.every((key) => ENVELOPE_KEYS.some((known) => known === key)) ? pick(meta, reserved) : null;
 }
@@ -110,15 +106,15 @@ export function responseText(
 const MAX_OBSERVED = 16;
 
 export interface PlainCallsOptions {
-  /** Writes one line. */
+  /** Writes whole lines. */
   write(text: string): Promise<void>;
   /** The request is answered, or cancelled. */
   settled(id: RequestId): void;
 }
 
 /**
- * The plain calls of one connection. It observes what passes to and from the SDK to learn the era: a connection has that of the first
- * request that the SDK has answered, and keeps it.
+ * The plain calls of one connection. Unless `begin` sets the era, it observes what passes to and from the SDK to learn it: a connection
+ * has that of the first request that the SDK has answered, and keeps it.
  */
 export class PlainCalls {
   private readonly tenant: Tenant;
@@ -131,6 +127,12 @@ export class PlainCalls {
   constructor(tenant: Tenant, options: PlainCallsOptions) {
     this.tenant = tenant;
     this.options = options;
+  }
+
+  /** The era, and in the 2026 era the envelope, where the SDK is not asked because it would certainly accept the request. */
+  begin(era: Era, accepted: Envelope | null): void {
+    this.era = era;
+    this.accepted = accepted;
   }
 
   /** Starts answering a plain call. False: the SDK has to answer. */
@@ -194,14 +196,4 @@ export class PlainCalls {
   private write(message: object): Promise<void> {
     return this.options.write(`${JSON.stringify(message)}\n`).catch(() => undefined);
   }
-}
-
-/** JSON of `serverInfo`. */
-export function serverJson(version: string): string {
-  return JSON.stringify(serverInfo(version));
-}
-
-/** The name and version of this server. */
-export function serverInfo(version: string): { name: string; title: string; version: string } {
-  return { name: "prefect-mcp-bun", title: "Prefect (local record)", version };
 }

@@ -5,10 +5,13 @@
 
 import { AppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import { quote, sentence } from "../lib/shown-text.ts";
 import { NEVER_MS, type SteadyMs } from "../lib/time.ts";
 import { type ChangeMark, findRecordChanges, startRecordChanges } from "../queries/source/record-changes.ts";
+import { splitWorkspace } from "../resources/define.ts";
 import type { RecordDb } from "../store/database.ts";
 import type { ChangeNotice } from "../sync/context/changes.ts";
+import { LONGEST_NAME } from "../tools/definition/suggestions.ts";
 import { type AffectedTest, addResource, affectedTestOf, indexChanges, noChanges } from "./affected-resources.ts";
 
 export interface ResourceWatch {
@@ -143,4 +146,21 @@ function tooMany(): AppError {
   return new AppError("rate_limited", `At most ${MAX_WATCHED} different resources can be subscribed to at a time.`, {
     hint: "End some subscriptions, or subscribe to lists such as prefect://flow-runs.",
   });
+}
+
+/** What can watch resources: those of its own workspace, and those of others by name. */
+interface WatchingTenant {
+  readonly watch?: ResourceWatch | undefined;
+  readonly workspaces?: { watch(name: string, uri: string, notify: () => void): () => void } | undefined;
+}
+
+/**
+ * Watches a resource in the workspace that its URI names. Returns the function that ends it; null where nothing is watched. Throws
+ * AppError for an unknown workspace, and where too many resources are watched.
+ */
+export function watchIn({ watch, workspaces }: WatchingTenant, uri: string, notify: () => void): (() => void) | null {
+  const { uri: plain, workspace } = splitWorkspace(uri);
+  if (workspace === null) return watch?.add(uri, notify) ?? null;
+  if (workspaces) return workspaces.watch(workspace, plain, notify);
+  throw new AppError("not_found", sentence`There is no workspace ${quote(workspace, LONGEST_NAME)}.`);
 }

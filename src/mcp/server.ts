@@ -1,23 +1,19 @@
 import { McpServer, type ServerContext } from "@modelcontextprotocol/server";
 import { asNames, quote, sentence } from "../lib/shown-text.ts";
 import type { ToolDefinition } from "../tools/definition/define-tool.ts";
-import { toolListing } from "../tools/definition/listing.ts";
 import { LONGEST_NAME, nearest } from "../tools/definition/suggestions.ts";
 import { toolNamed } from "../tools/index.ts";
-import { INSTRUCTIONS } from "../tools/workspace/orientation.ts";
 import { askUser, confirmationOf } from "./confirm-call.ts";
 import { type CallHandle, callTool } from "./guard.ts";
-import { APPS_CAPABILITY, appMeta, showsApps } from "./offer-apps.ts";
+import { showsApps } from "./offer-apps.ts";
 import { offerPrompts } from "./offer-prompts.ts";
 import { offerResources } from "./offer-resources.ts";
-import { offerSkills, SKILLS_CAPABILITY } from "./offer-skills.ts";
+import { offerSkills } from "./offer-skills.ts";
 import { offerSubscriptions } from "./offer-subscriptions.ts";
-import { serverInfo } from "./plain-calls.ts";
 import { invalidParamsError } from "./protocol-errors.ts";
+import { listedTools, OWN_LIST, SERVER_INSTRUCTIONS, serverCapabilities, serverInfo } from "./server-description.ts";
 import type { Tenant } from "./tenant.ts";
 
-/** Lists that depend on the settings; clients are notified when they change. */
-const OWN_LIST = { ttlMs: 300_000, cacheScope: "private" } as const;
 /** Lists that are the same in every workspace and change only with the version. */
 const COMMON_LIST = { ttlMs: 3_600_000, cacheScope: "public" } as const;
 
@@ -34,14 +30,8 @@ const NO_VALIDATOR = {
  */
 export function buildServer(tenant: Tenant): McpServer {
   const mcp = new McpServer(serverInfo(tenant.version), {
-    capabilities: {
-      tools: { listChanged: true },
-      resources: { listChanged: true, subscribe: tenant.watch !== undefined },
-      prompts: { listChanged: false },
-      completions: {},
-      extensions: { ...SKILLS_CAPABILITY, ...APPS_CAPABILITY },
-    },
-    instructions: INSTRUCTIONS,
+    capabilities: serverCapabilities(tenant),
+    instructions: SERVER_INSTRUCTIONS,
     jsonSchemaValidator: NO_VALIDATOR,
     cacheHints: {
       "tools/list": OWN_LIST,
@@ -50,10 +40,9 @@ export function buildServer(tenant: Tenant): McpServer {
       "prompts/list": COMMON_LIST,
     },
   });
-  mcp.server.setRequestHandler("tools/list", (_, ctx) => {
-    const listed = tenant.tools().map(toListing);
-    return { tools: showsApps(mcp, ctx) ? listed.map((tool) => ({ ...tool, ...appMeta(tool.name) })) : listed };
-  });
+  mcp.server.setRequestHandler("tools/list", (_, ctx) => ({
+    tools: listedTools(tenant.tools(), { showsApps: showsApps(mcp, ctx) }),
+  }));
   mcp.server.setRequestHandler("tools/call", async (request, ctx) => {
     const { name, arguments: args } = request.params;
     const tool = toolOrError(tenant.tools(), name);
@@ -99,20 +88,4 @@ function toCallHandle(ctx: ServerContext): CallHandle {
       ctx.mcpReq.notify({ method: "notifications/progress", params }).catch(() => undefined);
     },
   };
-}
-
-interface ListedTool {
-  readonly name: string;
-  readonly inputSchema: { readonly type: "object"; readonly [key: string]: unknown };
-  readonly [key: string]: unknown;
-}
-const listings = new WeakMap<ToolDefinition, ListedTool>();
-
-function toListing(tool: ToolDefinition): ListedTool {
-  const known = listings.get(tool);
-  if (known) return known;
-  const { inputSchema, ...rest } = toolListing(tool);
-  const made = { ...rest, inputSchema: { ...inputSchema, type: "object" as const } };
-  listings.set(tool, made);
-  return made;
 }

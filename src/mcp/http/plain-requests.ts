@@ -6,15 +6,9 @@
 
 import type { ToolDefinition } from "../../tools/definition/define-tool.ts";
 import { callTool } from "../guard.ts";
-import {
-  envelopeOf,
-  MODERN_REVISION,
-  type PlainCall,
-  plainCall,
-  plainTool,
-  responseText,
-  serverJson,
-} from "../plain-calls.ts";
+import { envelopeOf, type PlainCall, plainCall, plainTool, responseText } from "../plain-calls.ts";
+import { MODERN_REVISION } from "../protocol-names.ts";
+import { serverJson } from "../server-description.ts";
 import type { Tenant } from "../tenant.ts";
 import type { TenantHost } from "./tenants/tenant-host.ts";
 

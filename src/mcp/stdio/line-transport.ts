@@ -1,16 +1,11 @@
-import {
-  type JSONRPCMessage,
-  parseJSONRPCMessage,
-  serializeMessage,
-  type Transport,
-} from "@modelcontextprotocol/server";
+import type { JSONRPCMessage, Transport } from "@modelcontextprotocol/server";
 import type { Clock } from "../../lib/clock.ts";
 import { sentence } from "../../lib/shown-text.ts";
-import { type InvalidRequest, invalidRequest, normalizeMessage, refusedRequest } from "../incoming.ts";
+import { type InvalidRequest, normalizeMessage, refusedRequest } from "../incoming.ts";
 import { type MessageText, readMessageText } from "../message-text.ts";
-import type { PlainCalls, PlainCallsOptions } from "../plain-calls.ts";
-import { invalidParams } from "../request-params.ts";
+import type { PlainCallsOptions } from "../plain-calls.ts";
 import { LineSplitter } from "./line-splitter.ts";
+import type { CheckedMessage } from "./message-checks.ts";
 
 /** Time to answer the requests that were read before stdin ended, so that `printf … | prefect-mcp-bun` prints answers. */
 const LAST_ANSWERS_MS = 300;
@@ -30,12 +25,35 @@ export interface LineTransportOptions {
   readonly onFirstMessage?: () => void;
   /** Called once, when the first call of a tool is answered. */
   readonly onFirstCallAnswered?: () => void;
+  /** Answers some messages itself. Absent: `onmessage` gets all messages. */
+  readonly ownAnswers?: (options: PlainCallsOptions) => OwnAnswers;
+  /** Called once, before `onmessage` gets its first message. */
+  readonly connect?: () => Promise<Connected>;
+}
+
+/** What answers messages that `onmessage` does not get. */
+export interface OwnAnswers {
+  /** Starts answering a message. False: `onmessage` gets it. */
+  take(message: unknown): boolean;
+  /** A message that `onmessage` gets. */
+  received(message: JSONRPCMessage): void;
+  /** A message that is sent over the transport. */
+  sent(message: JSONRPCMessage): void;
+  close(): void;
+}
+
+export interface Connected {
+  /** Messages that were answered before, which `onmessage` gets first. Its answers to them are not written. */
+  readonly replayed: readonly JSONRPCMessage[];
   /** Called with each received message; returns the message to process. */
-  readonly incoming?: (message: JSONRPCMessage) => JSONRPCMessage;
+  incoming(message: JSONRPCMessage): JSONRPCMessage;
   /** Called with each message to send; returns the message to write. */
-  readonly outgoing?: (message: JSONRPCMessage) => JSONRPCMessage;
-  /** Answers plain calls of tools itself. Absent: `onmessage` gets all messages. */
-  readonly plainCalls?: (options: PlainCallsOptions) => PlainCalls;
+  outgoing(message: JSONRPCMessage): JSONRPCMessage;
+}
+
+interface Line {
+  readonly content: unknown;
+  readonly length: number;
 }
 
 /**
@@ -56,7 +74,15 @@ export class LineTransport implements Transport {
   /** Ids of unanswered requests, and refusals that are being written. */
   private readonly unanswered = new Set<unknown>();
   private readonly end: () => void;
-  private readonly plainCalls: PlainCalls | undefined;
+  private readonly ownAnswers: OwnAnswers | undefined;
+  private connected: Connected | undefined;
+  private checkMessage: ((content: unknown) => CheckedMessage) | null = null;
+  /** Messages that came while the schemas were loaded; null before that and after. */
+  private waiting: Line[] | null = null;
+  private connecting: Promise<void> = Promise.resolve();
+  private hasStarted = false;
+  /** The replayed request whose answer is not written. */
+  private replaying: { readonly id: unknown; readonly answered: () => void } | null = null;
   private cancelReading: () => Promise<void> = async () => {};
   private writing: Promise<void> = Promise.resolve();
   private unwrittenChars = 0;
@@ -74,10 +100,13 @@ export class LineTransport implements Transport {
     this.ended = promise;
     this.end = resolve;
     const settled = (id: unknown) => this.settle(id);
-    this.plainCalls = options.plainCalls?.({ write: (text) => this.write(text), settled });
+    this.ownAnswers = options.ownAnswers?.({ write: (text) => this.write(text), settled });
   }
 
+  /** The SDK calls this again when it is connected. */
   async start(): Promise<void> {
+    if (this.hasStarted) return;
+    this.hasStarted = true;
     const { signal } = this.options;
     signal.addEventListener("abort", this.end, { once: true });
     if (signal.aborted) this.end();
@@ -86,8 +115,12 @@ export class LineTransport implements Transport {
 
   async send(message: JSONRPCMessage): Promise<void> {
     if (this.isClosed) throw new Error("stdout is closed");
-    this.plainCalls?.sent(message);
-    await this.write(serializeMessage(this.options.outgoing?.(message) ?? message));
+    if (this.replaying !== null && !("method" in message) && message.id === this.replaying.id) {
+      this.replaying.answered();
+      return;
+    }
+    this.ownAnswers?.sent(message);
+    await this.write(`${JSON.stringify(this.connected?.outgoing(message) ?? message)}\n`);
     if (!("method" in message) && message.id !== undefined) this.settle(message.id);
   }
 
@@ -96,7 +129,7 @@ export class LineTransport implements Transport {
     this.isClosed = true;
     this.options.signal.removeEventListener("abort", this.end);
     this.lines.clear();
-    this.plainCalls?.close();
+    this.ownAnswers?.close();
     this.end();
     this.onclose?.();
     await this.cancelReading().catch(() => undefined);
@@ -149,14 +182,54 @@ export class LineTransport implements Transport {
     }
     const { method, id } = (content ?? {}) as { method?: unknown; id?: unknown };
     if (method === "tools/call") this.firstCall ??= id;
-    if (this.plainCalls?.take(content)) {
-      this.unanswered.add(id);
+    if (this.ownAnswers?.take(content)) {
+      if (id !== undefined) this.unanswered.add(id);
+      this.reportFirst();
       return;
     }
-    const message = toMessage(content);
-    const refusal = message === null ? invalidRequest(content) : invalidParams(message);
-    if (message === null || refusal !== null) this.refuse(refusal, line.length);
-    else this.receive(this.options.incoming?.(message) ?? message);
+    const taken = { content, length: line.length };
+    if (this.waiting !== null) this.waiting.push(taken);
+    else if (this.checkMessage === null) this.connecting = this.connect(taken);
+    else this.check(taken, this.checkMessage);
+  }
+
+  /** Loads the schemas of the protocol, and what `onmessage` calls. Messages that come meanwhile are processed in their order. */
+  private async connect(first: Line): Promise<void> {
+    const waiting = [first];
+    this.waiting = waiting;
+    this.unanswered.add(waiting);
+    const [{ checkMessage }, connected] = await Promise.all([import("./message-checks.ts"), this.options.connect?.()]);
+    for (const message of connected?.replayed ?? []) await this.replay(message);
+    this.connected = connected;
+    this.checkMessage = checkMessage;
+    this.waiting = null;
+    for (const line of waiting) {
+      try {
+        if (!this.isClosed) this.check(line, checkMessage);
+      } catch (error) {
+        this.onerror?.(asError(error));
+      }
+    }
+    this.settle(waiting);
+  }
+
+  private async replay(message: JSONRPCMessage): Promise<void> {
+    if (this.isClosed) return;
+    if (!("method" in message) || !("id" in message)) {
+      this.onmessage?.(message);
+      return;
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.replaying = { id: message.id, answered: resolve };
+    this.onmessage?.(message);
+    await Promise.race([promise, this.ended]);
+    this.replaying = null;
+  }
+
+  private check({ content, length }: Line, checkMessage: (content: unknown) => CheckedMessage): void {
+    const checked = checkMessage(content);
+    if ("message" in checked) this.receive(this.connected?.incoming(checked.message) ?? checked.message);
+    else this.refuse(checked.refusal, length);
   }
 
   private refuse(answer: InvalidRequest | null, length: number): void {
@@ -176,8 +249,12 @@ export class LineTransport implements Transport {
       const { requestId } = (message.params ?? {}) as { requestId?: string | number };
       if (requestId !== undefined) this.unanswered.delete(requestId);
     }
-    this.plainCalls?.received(message);
+    this.ownAnswers?.received(message);
     this.onmessage?.(message);
+    this.reportFirst();
+  }
+
+  private reportFirst(): void {
     if (this.hasMessage) return;
     this.hasMessage = true;
     this.options.onFirstMessage?.();
@@ -186,7 +263,7 @@ export class LineTransport implements Transport {
   private endInput(): void {
     this.hasInputEnded = true;
     if (this.unanswered.size === 0) this.end();
-    else void this.options.clock.sleep(LAST_ANSWERS_MS, this.options.signal).then(this.end);
+    else void this.connecting.then(() => this.options.clock.sleep(LAST_ANSWERS_MS, this.options.signal)).then(this.end);
   }
 
   private settle(answered: unknown): void {
@@ -206,15 +283,6 @@ function parseLine(line: string): MessageText {
     return { value: normalizeMessage(value), excess };
   } catch {
     return { value: undefined, excess: null };
-  }
-}
-
-/** Null for JSON that is not a message of the protocol. */
-function toMessage(content: unknown): JSONRPCMessage | null {
-  try {
-    return parseJSONRPCMessage(content);
-  } catch {
-    return null;
   }
 }
 

@@ -1,7 +1,9 @@
-import { type JSONRPCMessage, SUBSCRIPTION_ID_META_KEY } from "@modelcontextprotocol/server";
+import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { AppError } from "../../errors.ts";
 import { CountedWatches } from "../counted-watches.ts";
-import { watchIn, withWatchableUris } from "../offer-subscriptions.ts";
+import { withWatchableUris } from "../offer-subscriptions.ts";
+import { SUBSCRIPTION_ID_KEY } from "../protocol-names.ts";
+import { watchIn } from "../resource-watch.ts";
 import type { Tenant } from "../tenant.ts";
 
 /**
@@ -24,7 +26,7 @@ export function trackListenRequests(tenant: Tenant, updated: (uri: string) => Pr
   const acknowledged = (message: JSONRPCMessage): JSONRPCMessage => {
     const { params } = message as unknown as { params: Acknowledgement };
     const { resourceSubscriptions = [], ...others } = params.notifications;
-    const id = params._meta?.[SUBSCRIPTION_ID_META_KEY];
+    const id = params._meta?.[SUBSCRIPTION_ID_KEY];
     // Cancelled before it was acknowledged.
     if (!unacknowledged.has(id)) return message;
     const accepted = resourceSubscriptions.filter((uri) => watches.add(uri));

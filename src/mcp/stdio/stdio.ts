@@ -1,13 +1,9 @@
-import type { McpServer } from "@modelcontextprotocol/server";
-import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import { AppError } from "../../errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/logger.ts";
-import { PlainCalls, type PlainCallsOptions } from "../plain-calls.ts";
-import { buildServer } from "../server.ts";
 import type { Tenant } from "../tenant.ts";
 import { type LineStreams, LineTransport } from "./line-transport.ts";
-import { trackListenRequests } from "./listen-requests.ts";
+import { Opening } from "./opening.ts";
 
 export interface StdioOptions {
   readonly clock: Clock;
@@ -22,29 +18,31 @@ export interface StdioOptions {
 
 /**
  * MCP over stdin and stdout until stdin ends, stdout is closed or `signal` aborts. stdout carries nothing else. The first message decides
- * the protocol era.
+ * the protocol era. The SDK is loaded for the first message that this program does not answer itself.
  */
 export async function serveOverStdio(tenant: Tenant, options: StdioOptions): Promise<void> {
-  let server: McpServer | null = null;
-  const listening = trackListenRequests(tenant, (uri) => server?.server.sendResourceUpdated({ uri }));
-  const { incoming, outgoing } = listening;
-  const plainCalls = (calls: PlainCallsOptions) => new PlainCalls(tenant, calls);
+  let opening: Opening | null = null;
+  let disconnect = async () => {};
+  const onerror = (error: Error) => logProtocolError(tenant.logger, error);
   const transport = new LineTransport(options.streams ?? processStreams(), {
     ...options,
-    incoming,
-    outgoing,
-    plainCalls,
-  });
-  const handle = serveStdio(
-    () => {
-      server = buildServer(tenant);
-      return server;
+    ownAnswers: (calls) => {
+      opening = new Opening(tenant, calls);
+      return opening;
     },
-    { transport, onerror: (error) => logProtocolError(tenant.logger, error) },
-  );
+    connect: async () => {
+      const replayed = opening?.end() ?? [];
+      const { connectSdk } = await import("./sdk-connection.ts");
+      const connection = connectSdk(tenant, transport, onerror);
+      disconnect = connection.close;
+      return { ...connection, replayed };
+    },
+  });
+  transport.onerror = onerror;
+  await transport.start();
   await transport.ended;
-  listening.end();
-  await handle.close();
+  await disconnect();
+  await transport.close();
 }
 
 /** Mistakes of a client are logged for debugging only; an AppError ends the connection and is always logged. */

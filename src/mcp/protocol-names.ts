@@ -1,0 +1,22 @@
+/**
+ * Names and numbers of the protocol, the same as the SDK's constants: importing those would load the SDK, which takes a third of the time
+ * until the first answer. `test/mcp/protocol-names.test.ts` compares them.
+ */
+
+export const PROTOCOL_VERSION_KEY = "io.modelcontextprotocol/protocolVersion";
+export const CLIENT_INFO_KEY = "io.modelcontextprotocol/clientInfo";
+export const CLIENT_CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities";
+export const SUBSCRIPTION_ID_KEY = "io.modelcontextprotocol/subscriptionId";
+
+export const MODERN_REVISION = "2026-07-28";
+/** Revisions that begin with `initialize`. */
+export const LEGACY_REVISIONS: readonly string[] = [
+  "2025-11-25",
+  "2025-06-18",
+  "2025-03-26",
+  "2024-11-05",
+  "2024-10-07",
+];
+
+/** Codes of JSON-RPC errors. */
+export const INVALID_REQUEST_CODE = -32_600;

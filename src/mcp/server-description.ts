@@ -1,0 +1,58 @@
+/** What this server says about itself, the same whether the SDK or this program answers. */
+
+import type { ToolDefinition } from "../tools/definition/define-tool.ts";
+import { toolListing } from "../tools/definition/listing.ts";
+import { INSTRUCTIONS } from "../tools/workspace/orientation.ts";
+import { APPS_EXTENSION, appMeta } from "./offer-apps.ts";
+import type { Tenant } from "./tenant.ts";
+
+/** The name and version of this server. */
+export function serverInfo(version: string): { name: string; title: string; version: string } {
+  return { name: "prefect-mcp-bun", title: "Prefect (local record)", version };
+}
+
+/** JSON of `serverInfo`. */
+export function serverJson(version: string): string {
+  return JSON.stringify(serverInfo(version));
+}
+
+export const SERVER_INSTRUCTIONS = INSTRUCTIONS;
+
+/** https://modelcontextprotocol.io/seps/2640 */
+const SKILLS_EXTENSION = "io.modelcontextprotocol/skills";
+
+/** The members in the order in which the SDK writes them. */
+export function serverCapabilities({ watch }: Pick<Tenant, "watch">) {
+  return {
+    tools: { listChanged: true },
+    resources: { listChanged: true, subscribe: watch !== undefined },
+    prompts: { listChanged: false },
+    completions: {},
+    extensions: { [SKILLS_EXTENSION]: {}, [APPS_EXTENSION]: {} },
+  };
+}
+
+/** Lists that depend on the settings; clients are notified when they change. */
+export const OWN_LIST = { ttlMs: 300_000, cacheScope: "private" } as const;
+
+interface ListedTool {
+  readonly name: string;
+  readonly inputSchema: { readonly type: "object"; readonly [key: string]: unknown };
+  readonly [key: string]: unknown;
+}
+const listings = new WeakMap<ToolDefinition, ListedTool>();
+
+/** The tools as `tools/list` names them. */
+export function listedTools(tools: readonly ToolDefinition[], { showsApps }: { readonly showsApps: boolean }) {
+  const listed = tools.map(toListing);
+  return showsApps ? listed.map((tool) => ({ ...tool, ...appMeta(tool.name) })) : listed;
+}
+
+function toListing(tool: ToolDefinition): ListedTool {
+  const known = listings.get(tool);
+  if (known) return known;
+  const { inputSchema, ...rest } = toolListing(tool);
+  const made = { ...rest, inputSchema: { ...inputSchema, type: "object" as const } };
+  listings.set(tool, made);
+  return made;
+}
