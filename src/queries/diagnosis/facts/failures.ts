@@ -1,6 +1,6 @@
 /** Failed and crashed runs, grouped by error. One log is read for each group, not one for each run. */
 
-import { own } from "../../../lib/shown-text.ts";
+import { own, sentence } from "../../../lib/shown-text.ts";
 import { earliestOf, earliestUs, formatIsoUs, latestOf } from "../../../lib/time.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import type { FlowRun } from "../../../model/objects.ts";
@@ -19,7 +19,7 @@ import { readParentIds } from "./parent-ids.ts";
 import { RecordedRuns } from "./recorded-run.ts";
 import { readRunLog } from "./run-log.ts";
 
-const MAX_GROUPS = 20;
+const MAX_GROUPS = 100;
 /** Groups whose newest run is read in detail where Prefect has to be asked for it; the errors of the others are those of their states. */
 const MAX_DETAILED = 5;
 
@@ -35,6 +35,8 @@ export async function groupFailures(
   const groups = groupByRoot(failed, (run) => parents.get(run.parent_task_run_id ?? "") ?? null);
   const sorted = groups.toSorted((a, b) => b.runs.length - a.runs.length || endUs(b.runs[0]) - endUs(a.runs[0]));
   const shown = sorted.slice(0, MAX_GROUPS);
+  if (sorted.length > shown.length)
+    gathering.unchecked.push(sentence`all but the ${MAX_GROUPS} most frequent of ${sorted.length} different errors`);
   const detailed = ctx.record() ? MAX_GROUPS : MAX_DETAILED;
   return Promise.all(
     shown.map((group, index) => groupOf(ctx, group, { ended, window, gathering, isDetailed: index < detailed })),

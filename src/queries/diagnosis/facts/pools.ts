@@ -24,6 +24,9 @@ import { clockSkewUs, serverNowUs } from "../../source/server-time.ts";
 import type { Holder, LimitFacts, PoolFacts } from "../findings/types.ts";
 import { askLive, attempt, type Gathering } from "./gathering.ts";
 
+/** One less than Prefect's page: the row after the last one shows whether there are more. */
+const MAX_POOLS = 199;
+
 /** Pools by name. For a single pool from the record, workers and occupied slots are asked live. */
 export async function gatherPools(
   ctx: QueryContext,
@@ -32,10 +35,11 @@ export async function gatherPools(
 ): Promise<PoolFacts[]> {
   if (names.length === 0) return [];
   const page = await attempt(gathering, own("the work pools"), null, () =>
-    listWorkPools(ctx, { set: { work_pools: { name: { any_: [...names] } } }, limit: 50, offset: 0 }),
+    listWorkPools(ctx, { set: { work_pools: { name: { any_: [...names] } } }, limit: MAX_POOLS, offset: 0 }),
   );
   if (!page) return [];
   gathering.freshness.push(page.freshness);
+  if (page.hasMore) gathering.unchecked.push(sentence`all but the first ${MAX_POOLS} work pools`);
   const [name] = names;
   const isRecorded = page.freshness.source === "record";
   const live = names.length === 1 && name !== undefined && isRecorded ? await askPool(ctx, name, gathering) : null;

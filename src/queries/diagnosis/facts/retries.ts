@@ -1,6 +1,6 @@
 /** Retries in the window, of runs and of their tasks, grouped by error over deployments: retries hide an outage. */
 import { largest, smallest } from "../../../lib/lists.ts";
-import { own } from "../../../lib/shown-text.ts";
+import { own, sentence } from "../../../lib/shown-text.ts";
 import { parseIsoUs } from "../../../lib/time.ts";
 import { type PrefectEvent, RESOURCE_ID, RESOURCE_NAME } from "../../../model/events/event.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
@@ -56,7 +56,8 @@ export function readRetries(ctx: QueryContext, question: RetriesQuestion): Promi
   return attempt(gathering, what, [], async () => {
     const filter = { event: { name: [FLOW_RETRY, ...TASK_RETRIES] } };
     const { fromUs, toUs } = window;
-    const { events } = findEvents(db, { fromUs, toUs, order: "desc", limit: MAX_EVENTS, filter });
+    const { events, hasMore } = findEvents(db, { fromUs, toUs, order: "desc", limit: MAX_EVENTS, filter });
+    if (hasMore) gathering.unchecked.push(sentence`retries before the newest ${MAX_EVENTS}`);
     const retries = events.flatMap((event) => {
       const retry = retryOf(db, event);
       return retry && question.isInScope(retry.one.run) && !isFailed(retry.one.run.state_type) ? [retry] : [];

@@ -7,7 +7,6 @@ import { deploymentOfRun, nameList, plural } from "../../findings/wording.ts";
 
 /** So many retries of one error are more than chance. */
 const MANY = 3;
-const MAX_GROUPS = 3;
 
 /**
  * Runs or tasks failed and were tried again, for one error. Runs that complete in the end hide an outage that way. Proof: their
@@ -20,7 +19,7 @@ export const retries: CauseModule = {
     flow_run: own("`completed_after_retry` and `awaiting_retry` judge the retries of one run."),
   },
   judge: (facts) =>
-    facts.retries.slice(0, MAX_GROUPS).map((group) => {
+    facts.retries.map((group) => {
       const owners = [...new Set(group.runs.map((one) => deploymentOfRun(one) ?? one.flowName ?? one.run.name))];
       const [newest] = group.runs;
       const completed = group.runs.filter(({ run }) => run.state_type === "COMPLETED").length;
