@@ -9,10 +9,11 @@ import {
   automationUnknownEvent,
 } from "./automations/automation.ts";
 import { automationRunFailed } from "./automations/automation-run.ts";
+import { cancelled } from "./ended/cancelled.ts";
 import { crashed } from "./ended/crashed.ts";
 import { durationRegression } from "./ended/duration-regression.ts";
 import { errorsInLog } from "./ended/errors-in-log.ts";
-import { cancelled, completedAfterRetry, failed, timedOut } from "./ended/failed.ts";
+import { completedAfterRetry, failed, timedOut } from "./ended/failed.ts";
 import { failures } from "./ended/failures.ts";
 import { flaky } from "./ended/flaky.ts";
 import { flowRunDeleted } from "./ended/flow-run-deleted.ts";

@@ -22,8 +22,11 @@ import type { Facts, Finding, Lead, Link, RunFacts } from "../findings/types.ts"
 /** Links of a chain. What is further away is left to the next question. */
 const MAX_DEPTH = 4;
 const MAX_CHANGES = 3;
-/** Findings that are followed: the others do not fit into the first answer. */
-const MAX_FOLLOWED = 50;
+/**
+ * Findings that are followed, far more than one page has: a finding whose chain is not followed names no leaf, and stays beside its own
+ * root. A chain is read from the record, so their number costs no requests.
+ */
+const MAX_FOLLOWED = 500;
 
 /** What is known of an object: its state, and its latest change that matters. */
 export interface ObjectState {
@@ -38,6 +41,8 @@ export interface ObjectState {
   readonly isReason: boolean;
   /** The run that made it act: the chain goes on there. */
   readonly subject?: Lead;
+  /** Why no change is known, where not all of the time was looked at. */
+  readonly unread?: Sentence;
 }
 
 export interface ChainReader {
@@ -52,13 +57,15 @@ interface Followed {
   readonly because: Sentence | null;
   /** What changed since the last good run: no proven cause. */
   readonly changed: Sentence | null;
+  /** A holder, or a child, that has no problem of its own: its state, and how long it runs against what is usual. */
+  readonly progress: Sentence | null;
   /** What acts on the leaf. */
   readonly fix: Sentence | null;
   /** The findings that the chain passes: they are no problems of their own. */
   readonly passed: readonly string[];
 }
 
-const NOTHING: Followed = { links: [], because: null, changed: null, fix: null, passed: [] };
+const NOTHING: Followed = { links: [], because: null, changed: null, progress: null, fix: null, passed: [] };
 
 /** `judge`: the findings of all causes for facts, ranked. */
 export async function followFindings(
@@ -92,7 +99,8 @@ async function followLeads(finding: Finding, walk: Walk): Promise<Followed> {
   const passed = parts.flatMap((part) => part.passed);
   const changes = parts.flatMap((part) => (part.changed === null ? [] : [withoutPeriod(part.changed)]));
   const changed = changes.length === 0 ? null : joined(changes.slice(0, MAX_CHANGES), "; ");
-  return { ...main, links: links.slice(0, MAX_DEPTH + 1), changed, passed };
+  const progress = main.because === null ? (parts.find((part) => part.progress !== null)?.progress ?? null) : null;
+  return { ...main, links: links.slice(0, MAX_DEPTH + 1), changed, passed, progress: main.progress ?? progress };
 }
 
 function followLead(finding: Finding, lead: Lead, walk: Walk): Promise<Followed> | Followed {
@@ -122,11 +130,17 @@ async function followRun(finding: Finding, lead: Lead, walk: Walk): Promise<Foll
       fix: finding.release,
     };
   }
-  if (!cause) return { ...NOTHING, links: [{ ...link, why: progressOf(run, facts) }] };
+  if (!cause) {
+    const why = progressOf(run, facts);
+    const isEnded = isTerminal(run.run.state_type ?? null);
+    const progress = sentence`${asName(link.name)} is ${link.state}: ${why}${isEnded ? "" : own(", so nothing shows that it hangs")}.`;
+    return { ...NOTHING, links: [{ ...link, why }], progress };
+  }
   const further = await followLeads(cause, { ...walk, depth: walk.depth + 1 });
   const why = firstSentence(cause.summary);
   return {
-    changed: null,
+    ...NOTHING,
+    progress: further.progress,
     links: [{ ...link, why }, ...further.links],
     because: further.because === null ? why : sentence`${why}, because ${further.because}`,
     fix: further.fix ?? cause.fix,
@@ -138,17 +152,25 @@ function sinceOf({ run }: RunFacts): string | null {
   return run.state?.timestamp ?? run.end_time ?? run.start_time ?? null;
 }
 
-/** A run without a problem of its own: how long it runs, against what is usual. */
+/** A run without a problem of its own: how long it runs, ran or waits, against what is usual. */
 function progressOf({ run, history }: RunFacts, { nowUs }: Facts): Sentence {
-  const startUs = parseIsoUs(run.start_time ?? run.state?.timestamp ?? "");
+  const startUs = parseIsoUs(run.start_time ?? "");
   const times = history.filter((one) => one.state_type === "COMPLETED").map((one) => Number(one.total_run_time ?? 0));
   const sorted = times.sort((a, b) => a - b);
   const usual = sorted[Math.floor(sorted.length / 2)];
-  const ran =
-    startUs === undefined ? own("it is under way") : sentence`it has run for ${durationText(nowUs - startUs)}`;
-  return usual === undefined
-    ? sentence`${ran}; no earlier run of it is known to have completed`
-    : sentence`${ran}; its runs usually take ${durationText(usual * SECOND_US)}`;
+  const usually =
+    usual === undefined
+      ? own("no earlier run of it is known to have completed")
+      : sentence`its runs usually take ${durationText(usual * SECOND_US)}`;
+  if (startUs === undefined) {
+    const sinceUs = parseIsoUs(run.state?.timestamp ?? run.expected_start_time ?? "");
+    const waited = sinceUs === undefined || sinceUs > nowUs ? "" : sentence` for ${durationText(nowUs - sinceUs)}`;
+    return sentence`it has been ${asName(run.state_name ?? "unknown")}${waited}, and nothing is known to hold it back`;
+  }
+  const endUs = parseIsoUs(run.end_time ?? "");
+  if (isTerminal(run.state_type ?? null) && endUs !== undefined)
+    return sentence`it ran for ${durationText(Math.max(0, endUs - startUs))} until ${asReason(run.end_time ?? "")}; ${usually}`;
+  return sentence`it has run for ${durationText(nowUs - startUs)}; ${usually}`;
 }
 
 async function followObject(finding: Finding, lead: Lead, walk: Walk): Promise<Followed> {
@@ -160,8 +182,10 @@ async function followObject(finding: Finding, lead: Lead, walk: Walk): Promise<F
   const isComparison = lead.changedAfterUs !== undefined;
   const why =
     change ??
+    found.unread ??
     (lead.changedAfterUs === undefined ? own("no recorded change") : own("no recorded change since the last good run"));
-  const isTold = change !== null || state !== null || lead.changedAfterUs !== undefined;
+  // Of what changed since, only the deployment says that nothing did.
+  const isTold = change !== null || (isComparison ? kind === "deployment" : state !== null);
   const links = isTold ? [{ kind, id, name, state, since, why }] : [];
   const because = isReason && !isComparison ? change : null;
   const further = found.subject
@@ -176,7 +200,7 @@ async function followObject(finding: Finding, lead: Lead, walk: Walk): Promise<F
 }
 
 /** Puts the leaf into the first sentence, and acts on it. */
-function withChain(asFound: Finding, { links, because, changed, fix }: Followed): Finding {
+function withChain(asFound: Finding, { links, because, changed, progress, fix }: Followed): Finding {
   if (links.length === 0) return asFound;
   const finding = { ...asFound, summary: withNames(asFound.summary, links) };
   if (changed !== null) {
@@ -184,8 +208,9 @@ function withChain(asFound: Finding, { links, because, changed, fix }: Followed)
     return { ...finding, summary, because: links };
   }
   const { head, rest } = splitSentence(finding.summary);
-  const summary =
+  const found =
     because === null ? finding.summary : sentence`${head}, because ${shortened(withoutPeriod(because), 400)}.${rest}`;
+  const summary = progress === null ? found : sentence`${found} ${progress}`;
   const chained = { ...finding, summary, fix: fix ?? finding.fix, because: links };
   // A holder that has ended proves that the slot will not come back by itself. The finding explains the holder, too.
   const isProven = fix !== null && fix === asFound.release;

@@ -1,9 +1,11 @@
 /** Reads what a chain leads to: from the record, and with few requests where it is missing there. */
-import { asName, asReason, counted, joined, own, quoteJson, type Sentence, sentence } from "../../../lib/shown-text.ts";
+import { isJsonObject, isSameJson } from "../../../lib/exact-json.ts";
+import { asName, asReason, joined, own, quoteJson, type Sentence, sentence } from "../../../lib/shown-text.ts";
 import {
   addUs,
   DAY_US,
   formatIsoSeconds,
+  type LocalUs,
   onLocalClock,
   onServerClock,
   parseIsoUs,
@@ -16,25 +18,27 @@ import {
   RESOURCE_ROLE,
   splitResourceId,
 } from "../../../model/events/event.ts";
+import type { TimeRange } from "../../../model/freshness.ts";
 import { resourceId } from "../../../model/kinds.ts";
 import type { SnapshotKind } from "../../../model/objects.ts";
 import type { RecordDb } from "../../../store/database.ts";
 import { findEventById, findEvents } from "../../../store/events/events.ts";
 import { findFullNames, findObject, findObjectChanges } from "../../../store/objects/objects.ts";
+import { isWindowRecorded } from "../../source/answer.ts";
 import type { QueryContext } from "../../source/context.ts";
 import { statedSkewUs } from "../../source/server-time.ts";
 import { factsOfRun } from "../facts/gather.ts";
 import type { Gathering } from "../facts/gathering.ts";
+import { RecordedRuns } from "../facts/recorded-run.ts";
 import type { Facts, Lead } from "../findings/types.ts";
+import { readSharedChange, type SharedKind } from "./changes-between.ts";
 import type { ChainReader, ObjectState } from "./follow.ts";
 
 /** Older changes are seldom the reason of what is wrong now. */
 const LOOK_BACK_US = 14 * DAY_US;
 const MAX_CHANGES = 50;
 /** Fields whose change can be the reason of a problem. */
-const FIELDS: Readonly<
-  Record<Exclude<Lead["kind"], "flow_run" | "worker" | "automation" | "variable">, readonly string[]>
-> = {
+const FIELDS: Readonly<Record<Exclude<Lead["kind"], "flow_run" | "worker" | SharedKind>, readonly string[]>> = {
   work_pool: ["is_paused", "concurrency_limit", "base_job_template"],
   work_queue: ["is_paused", "concurrency_limit", "priority"],
   concurrency_limit: ["limit", "active", "slot_decay_per_second"],
@@ -56,18 +60,35 @@ const FIELDS: Readonly<
   ],
 };
 
+/** Runs that are read from Prefect where there is no record: each takes several requests. */
+const MAX_LIVE_RUNS = 3;
+
 export function chainReader(ctx: QueryContext, around: Facts, gathering: Gathering): ChainReader {
+  let liveRuns = 0;
   return {
-    readRun: (lead) => factsOfRun(ctx, lead.id, around, gathering),
+    readRun: async (lead) => {
+      if (ctx.record() === null && ++liveRuns > MAX_LIVE_RUNS) return null;
+      return factsOfRun(ctx, lead.id, around, gathering);
+    },
     readObject: async (lead) => {
       const db = ctx.record();
       if (!db) return null;
-      if (lead.kind === "automation") return readAutomation(db, lead, around);
-      if (lead.kind === "worker") return readWorkers(db, lead);
-      if (lead.kind === "variable") return readVariables(db, lead, around);
-      return readState(db, lead, around);
+      const { kind, changedAfterUs: fromUs } = lead;
+      if (kind === "worker") return readWorkers(db, lead);
+      if (kind === "automation" && fromUs === undefined) return readAutomation(db, lead, around);
+      if (kind === "variable" || kind === "block_document" || kind === "automation")
+        return readSince(db, kind, lead, around);
+      return readState(ctx, db, lead, around);
     },
   };
+}
+
+function readSince(db: RecordDb, kind: SharedKind, lead: Lead, around: Facts): ObjectState | null {
+  const { nowUs, examined, failures } = around;
+  const known = [...examined, ...failures.flatMap(({ newest }) => newest ?? [])].find(({ run }) => run.id === lead.id);
+  const run = around.run?.run.id === lead.id ? around.run : (known ?? new RecordedRuns(db, nowUs).find(lead.id));
+  if (run === null) return null;
+  return readSharedChange(db, kind, { fromUs: lead.changedAfterUs ?? nowUs, toUs: lead.changedBeforeUs ?? nowUs }, run);
 }
 
 interface FieldChange {
@@ -79,14 +100,16 @@ interface FieldChange {
   readonly by: string | null;
 }
 
-function readState(db: RecordDb, lead: Lead, { nowUs }: Facts): ObjectState | null {
+function readState(ctx: QueryContext, db: RecordDb, lead: Lead, { nowUs }: Facts): ObjectState | null {
   const kind = lead.kind;
   if (kind !== "work_pool" && kind !== "work_queue" && kind !== "concurrency_limit" && kind !== "deployment")
     return null;
   const stored = findObject(db, kind, lead.id);
   const name = findFullNames(db, kind, [lead.id]).get(lead.id) ?? lead.name;
   const sinceUs = lead.changedAfterUs ?? addUs(nowUs, -LOOK_BACK_US);
-  const changes = [...changesByEvents(db, kind, lead.id, sinceUs), ...changesByReadings(db, kind, lead.id, sinceUs)]
+  const range = { fromUs: sinceUs, toUs: lead.changedBeforeUs ?? Number.MAX_SAFE_INTEGER };
+  const by = stored ? editorOf(stored.doc as unknown as Record<string, unknown>) : null;
+  const changes = [...changesByEvents(db, kind, lead.id, range), ...changesByReadings(db, kind, lead.id, range, by)]
     .filter(({ field }) => (lead.fields ?? FIELDS[kind]).includes(field))
     .toSorted((a, b) => b.atUs - a.atUs);
   const newest = withoutRepeats(changes).slice(0, lead.changedAfterUs === undefined ? 1 : 3);
@@ -97,7 +120,31 @@ function readState(db: RecordDb, lead: Lead, { nowUs }: Facts): ObjectState | nu
     since: first ? formatIsoSeconds(first.atUs) : null,
     change: first ? sentence`${asName(name)} was changed: ${joined(newest.map(changeText), "; ")}` : null,
     isReason: first !== undefined && isReason(first),
+    ...(first === undefined && lead.changedAfterUs !== undefined
+      ? unreadBefore(ctx, db, stored?.firstUs ?? null, { fromUs: sinceUs, toUs: lead.changedBeforeUs ?? nowUs })
+      : {}),
   };
+}
+
+/** That nothing changed is proven only where the object, or all events, are recorded since then. */
+function unreadBefore(
+  ctx: QueryContext,
+  db: RecordDb,
+  firstUs: LocalUs | null,
+  window: TimeRange,
+): Pick<ObjectState, "unread"> {
+  const readSinceUs = firstUs === null ? null : onServerClock(firstUs, statedSkewUs(db));
+  if (readSinceUs !== null && readSinceUs <= window.fromUs) return {};
+  if (isWindowRecorded(ctx, db, "event", window))
+    return {
+      unread: sentence`no event of a change since the last good run; changes without an event are recorded since ${readSinceUs === null ? "never" : formatIsoSeconds(readSinceUs)}`,
+    };
+  return { unread: own("whether it changed since the last good run is not known: the record does not go back so far") };
+}
+
+/** Who edited it last, as far as Prefect says: a person on Prefect Cloud, else an automation or deployment. */
+function editorOf({ updated_by }: Readonly<Record<string, unknown>>): string | null {
+  return isJsonObject(updated_by) && typeof updated_by.display_value === "string" ? updated_by.display_value : null;
 }
 
 /** It holds runs back where it did not before. */
@@ -122,7 +169,8 @@ function changeText({ atUs, field, from, to, by }: FieldChange): Sentence {
   if (old === null && now !== null && /limit/.test(field)) return sentence`a limit of ${now} set ${when}`;
   if (old !== null && now !== null && /limit/.test(field))
     return sentence`${now < old ? own("its limit lowered") : own("its limit raised")} from ${old} to ${now} ${when}`;
-  return sentence`${asName(field)} ${quoteJson(from ?? null, 60)} → ${quoteJson(to ?? null, 60)} ${when}`;
+  const part = firstDifference(field, from, to);
+  return sentence`${asName(part.field)} ${quoteJson(part.from ?? null, 60)} → ${quoteJson(part.to ?? null, 60)} ${when}`;
 }
 
 /** The number of a limit, also of a deployment's limit, which is an object. */
@@ -142,12 +190,18 @@ function withoutRepeats(changes: readonly FieldChange[]): FieldChange[] {
   );
 }
 
+/** The first field below two objects that differs: `job_variables.image` says more than two cut objects. */
+function firstDifference(field: string, from: unknown, to: unknown): Pick<FieldChange, "field" | "from" | "to"> {
+  if (!isJsonObject(from) || !isJsonObject(to)) return { field, from, to };
+  const key = [...new Set([...Object.keys(from), ...Object.keys(to)])].find((one) => !isSameJson(from[one], to[one]));
+  return key === undefined ? { field, from, to } : firstDifference(`${field}.${key}`, from[key], to[key]);
+}
+
 const UPDATED = /\.updated$/;
 const PAUSED = /\.paused$/;
 
-function changesByEvents(db: RecordDb, kind: SnapshotKind, id: string, sinceUs: ServerUs): FieldChange[] {
+function changesByEvents(db: RecordDb, kind: SnapshotKind, id: string, range: TimeRange): FieldChange[] {
   const filter = { resource: { id: [resourceId(kind, id)] } };
-  const range = { fromUs: sinceUs, toUs: Number.MAX_SAFE_INTEGER };
   const { events } = findEvents(db, { ...range, order: "desc", limit: MAX_CHANGES, filter });
   return events.flatMap((event) => {
     const atUs = parseIsoUs(event.occurred) ?? 0;
@@ -160,20 +214,31 @@ function changesByEvents(db: RecordDb, kind: SnapshotKind, id: string, sinceUs: 
 }
 
 /** Of deployments, limits and schedules, which have no events: between two readings of their lists. */
-function changesByReadings(db: RecordDb, kind: SnapshotKind, id: string, sinceUs: ServerUs): FieldChange[] {
+function changesByReadings(
+  db: RecordDb,
+  kind: SnapshotKind,
+  id: string,
+  { fromUs, toUs }: TimeRange,
+  lastBy: string | null,
+): FieldChange[] {
   const skewUs = statedSkewUs(db);
-  const range = { fromUs: onLocalClock(sinceUs, skewUs), toUs: Number.MAX_SAFE_INTEGER };
-  return findObjectChanges(db, { ...range, kind, id, limit: MAX_CHANGES }).flatMap((row) =>
-    row.change !== "updated"
-      ? []
-      : Object.entries(row.diff).map(([field, { from, to }]) => ({
-          atUs: onServerClock(row.atUs, skewUs),
-          field,
-          from,
-          to,
-          by: null,
-        })),
-  );
+  const range = { fromUs: onLocalClock(fromUs, skewUs), toUs: Number.MAX_SAFE_INTEGER };
+  const rows = findObjectChanges(db, { ...range, kind, id, limit: MAX_CHANGES });
+  return rows
+    .map((row, index) => ({
+      row,
+      by: editorOf({ updated_by: row.diff.updated_by?.to }) ?? (index === 0 ? lastBy : null),
+    }))
+    .filter(({ row }) => row.change === "updated" && onServerClock(row.sinceUs ?? row.atUs, skewUs) <= toUs)
+    .flatMap(({ row, by }) =>
+      Object.entries(row.diff).map(([field, { from, to }]) => ({
+        atUs: onServerClock(row.atUs, skewUs),
+        field,
+        from,
+        to,
+        by,
+      })),
+    );
 }
 
 /** The automation with the event that made it act last. */
@@ -244,28 +309,6 @@ function workerOf(db: RecordDb, runId: string): RunWorker | null {
   const { resource } = event;
   const id = resource[RESOURCE_ID] ?? "";
   return { id, name: resource[RESOURCE_NAME] ?? id, version: resource["prefect.version"] ?? null };
-}
-
-/** Variables that changed since: their values are not recorded. */
-function readVariables(db: RecordDb, { changedAfterUs }: Lead, { nowUs, run }: Facts): ObjectState | null {
-  const skewUs = statedSkewUs(db);
-  const untilUs = parseIsoUs(run?.run.end_time ?? "") ?? nowUs;
-  const range = { fromUs: onLocalClock(changedAfterUs ?? nowUs, skewUs), toUs: onLocalClock(untilUs, skewUs) };
-  const [newest, ...others] = findObjectChanges(db, { ...range, kind: "variable", limit: MAX_CHANGES });
-  if (!newest) return null;
-  const more =
-    others.length === 0
-      ? ""
-      : sentence` (and ${counted(others.length, "more change of a variable", "more changes of variables")})`;
-  const atUs = onServerClock(newest.atUs, skewUs);
-  return {
-    id: newest.id,
-    name: newest.name,
-    state: null,
-    since: formatIsoSeconds(atUs),
-    change: sentence`variable ${asName(newest.name)} was ${own(newest.change)} by ${formatIsoSeconds(atUs)}${more}`,
-    isReason: false,
-  };
 }
 
 function firedBy(triggered: PrefectEvent, event: PrefectEvent | null): Sentence {

@@ -17,7 +17,7 @@ import { readDeletedDeployment } from "./deleted-deployment.ts";
 import { NO_ENDED_RUNS } from "./ended-runs.ts";
 import { gatherRun, readDeployment } from "./flow-run.ts";
 import { gatherRuns, isPendingTask, isWaiting, poolOfRun } from "./gather-runs.ts";
-import { attempt, type Gathering } from "./gathering.ts";
+import { askLive, type Gathering } from "./gathering.ts";
 import { gatherLimits, gatherPools } from "./pools.ts";
 import { RecordedRuns } from "./recorded-run.ts";
 import { readSameError } from "./same-error.ts";
@@ -158,7 +158,7 @@ export async function factsOfRun(
   const recorded = known ?? (db ? new RecordedRuns(db, nowUs).find(id) : null);
   const run =
     recorded ??
-    (await attempt(gathering, own("a run that others wait for"), null, () => gatherRun(ctx, id, gathering)));
+    (await askLive(ctx, gathering, own("a run that others wait for"), null, () => gatherRun(ctx, id, gathering)));
   if (!run) return null;
   const waiting = isWaiting(run.run, nowUs) ? [run] : [];
   const name = run.run.work_pool_name ?? run.deployment?.work_pool_name ?? null;

@@ -278,6 +278,8 @@ export interface Lead {
   readonly fields?: readonly string[];
   /** Only a change after this moment counts: what has changed since the last good run. */
   readonly changedAfterUs?: ServerUs;
+  /** And only one before this moment: the end of the first bad run. */
+  readonly changedBeforeUs?: ServerUs;
   /** Of a worker: the run that it ran, and the last good one to compare with. */
   readonly runs?: { readonly bad: string; readonly good: string };
 }
@@ -290,6 +292,7 @@ export type LeadKind =
   | "concurrency_limit"
   | "automation"
   | "variable"
+  | "block_document"
   | "worker";
 
 /** One link of the chain from a finding to what can be acted on. */

@@ -148,7 +148,7 @@ test("an automation that cancelled a run is named, with the event that made it a
   const object = { name: "pager", state: null, since: at(10), change, isReason: true };
   const [first] = await follow(aboutRun(run), readerOf({}, { [id]: object }));
   expect(first?.summary).toBe(
-    "gone was cancelled at 2026-08-20T09:15:10Z: Cancelled by Automation pager, because automation pager acted at 2026-08-20T09:15:00Z on the event prefect.flow-run.Late of orders." as Sentence,
+    "gone (load-orders/nightly) was cancelled at 2026-08-20T09:15:10Z: Cancelled by Automation pager, because automation pager acted at 2026-08-20T09:15:00Z on the event prefect.flow-run.Late of orders." as Sentence,
   );
 });
 

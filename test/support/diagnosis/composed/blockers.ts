@@ -396,6 +396,27 @@ function workerChanged(world: World): Composed {
   return { ...composed, oracle: { ...oracle, names: [...oracle.names, "new-worker", "old-worker", "3.8.7", "3.8.8"] } };
 }
 
+/** A block that the deployment does not name was edited between the last good run and the first that failed. */
+function blockChanged(world: World): Composed {
+  const composed = failure("exception", false)(world);
+  const resource = {
+    "prefect.resource.id": `prefect.block-document.${world.id()}`,
+    "prefect.resource.name": "warehouse",
+  };
+  const edited = (region: string, seconds: number, action: string) =>
+    world.event(`prefect.block-document.${action}`, resource, {
+      occurred: at(seconds),
+      payload: { name: "warehouse", data: { region, bucket: "orders" } },
+    });
+  edited("eu-west-1", -400_000, "created");
+  edited("eu-west-9", NOW_S - 900, "updated");
+  // After the failure: no cause of it.
+  edited("us-east-1", NOW_S - 100, "updated");
+  const { oracle } = composed;
+  const changed = /block warehouse was updated \(region\) at 2026-08-20T10:00:00Z/;
+  return { ...composed, oracle: { ...oracle, leaf: [...oracle.leaf, changed] } };
+}
+
 /** A failed run of another flow made the automation cancel this one. */
 function cancelledAfterFailure(world: World): Composed {
   const other = world.place("feed", "hourly");
@@ -502,6 +523,35 @@ function cancelledByLeak(world: World): Composed {
     place,
     run: runs[0] ?? null,
     oracle: { names: ["orders/prod", "refused-1"], leaf: [/held by no run in progress/], fix: /--active-slots 0/ },
+  };
+}
+
+/** CANCEL_NEW refuses runs while another one holds the slot. */
+function cancelledByHolder(state: HolderState): Blocker {
+  return (world) => {
+    const limit = aConcurrencyLimit({ id: world.id(), name: "", limit: 1, active_slots: 1 });
+    const options: JsonObject = { collision_strategy: "CANCEL_NEW" };
+    const place = world.place("orders", "prod", {
+      deployment: { global_concurrency_limit: limit, concurrency_options: options },
+    });
+    world.limits.push({ ...limit, name: `deployment:${place.deployment.id}` });
+    world.usual(place);
+    const held = holder(world, place, state);
+    const message = "Deployment concurrency limit reached.";
+    const [run] = [1, 2, 3].map((n) =>
+      world.run(place, {
+        name: `refused-${n}`,
+        state_type: "CANCELLED",
+        start_time: null,
+        end_time: at(NOW_S - 4 * n),
+        expected_start_time: at(NOW_S - 4 * n),
+        state: aState({ type: "CANCELLED", message, timestamp: at(NOW_S - 4 * n) }),
+      }),
+    );
+    const isHealthy = state === "healthy";
+    const leaf = [...(isHealthy ? [/is Running: it has run for .*usually take 10 min/] : [held.leaf]), "holder-run"];
+    const fix = isHealthy ? /--limit 2/ : held.fix;
+    return { place, run: run ?? null, oracle: { names: ["orders/prod", "holder-run", "refused-1"], leaf, fix } };
   };
 }
 
@@ -638,10 +688,12 @@ export const BLOCKERS: ReadonlyMap<string, Blocker> = new Map<string, Blocker>([
     [`failure, ${kind}, deployment changed`, failure(kind, true)],
   ]),
   ["failure, exception, worker changed", workerChanged],
+  ["failure, exception, block changed", blockChanged],
   ["cancelled, automation", (world) => cancelledByAutomation(world)],
   ["cancelled, automation after a failure", cancelledAfterFailure],
   ["automation, its run failed", startedRunFailed],
   ["cancelled, leaked slot", cancelledByLeak],
+  ...HOLDERS.map((state): [string, Blocker] => [`cancelled, ${state} holder`, cancelledByHolder(state)]),
   ["paused, input", awaitingInput],
   ["retry lost", retryLost],
   ["running long", runningLong],

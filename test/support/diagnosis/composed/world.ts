@@ -45,6 +45,8 @@ export class World {
   readonly tasks: TaskRun[] = [];
   readonly events: PrefectEvent[] = [];
   readonly logs: Log[] = [];
+  /** False: nothing was recorded before now. */
+  isReadBefore = true;
   private count = 0x10_0000;
 
   id(): string {
@@ -136,14 +138,17 @@ export class World {
 
   /** Into the record, as read whole and covered to now; and into the fake Prefect. */
   fill(harness: ToolHarness): void {
+    // Before the runs that were good: what differs since then has changed in between.
+    const { nowUs } = harness;
+    harness.nowUs = nowUs - 3 * DAY_US;
+    if (this.isReadBefore) harness.objects("deployment", this.merged(this.deploymentsBefore, this.deployments));
+    if (this.limitsBefore.length > 0) harness.objects("concurrency_limit", this.merged(this.limitsBefore, this.limits));
+    harness.nowUs = nowUs;
     harness.objects("flow", this.flows);
-    if (this.deploymentsBefore.length > 0)
-      harness.objects("deployment", this.merged(this.deploymentsBefore, this.deployments));
     harness.objects("deployment", this.deployments);
     harness.objects("work_pool", this.pools);
     harness.objects("work_queue", this.queues);
     harness.objects("worker", this.workers);
-    if (this.limitsBefore.length > 0) harness.objects("concurrency_limit", this.merged(this.limitsBefore, this.limits));
     harness.objects("concurrency_limit", this.limits);
     harness.objects("automation", this.automations);
     harness.flowRuns(this.runs);

@@ -1,11 +1,12 @@
 import { asName, asReason, own, quote, type Sentence, sentence, withoutPeriod } from "../../../../lib/shown-text.ts";
 import { truncate } from "../../../../lib/truncate.ts";
+import { changeLeads } from "../../findings/changes.ts";
 import { runDeployment } from "../../findings/commands.ts";
 import { errorLinesEvidence, errorText, frameText } from "../../findings/error-text.ts";
 import { failedSubflows } from "../../findings/failed-subflows.ts";
 import { IN_GROUPS } from "../../findings/scopes.ts";
 import type { CauseModule, NextCall, RunFacts } from "../../findings/types.ts";
-import { changeLeads, sameErrorEvidence } from "./failed.ts";
+import { sameErrorEvidence } from "./failed.ts";
 
 const STATUS_CODE = /status code:? (-?\d+)/i;
 const EXECUTED = "prefect.worker.executed-flow-run";

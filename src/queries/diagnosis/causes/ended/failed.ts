@@ -1,78 +1,16 @@
 import { durationText } from "../../../../lib/duration-text.ts";
-import { isSameJson } from "../../../../lib/exact-json.ts";
 import { smallest } from "../../../../lib/lists.ts";
-import {
-  asName,
-  asReason,
-  joined,
-  own,
-  quote,
-  quoteJson,
-  type Sentence,
-  sentence,
-  withoutPeriod,
-} from "../../../../lib/shown-text.ts";
+import { asName, asReason, joined, own, quote, type Sentence, sentence } from "../../../../lib/shown-text.ts";
 import { formatIsoSeconds, formatIsoUs, parseIsoUs } from "../../../../lib/time.ts";
 import { truncate } from "../../../../lib/truncate.ts";
 import { isFailed } from "../../../../model/state.ts";
-import { limitsNewRuns } from "../../findings/cancelled-by.ts";
+import { changeLeads, changeText, differences } from "../../findings/changes.ts";
 import { retryRun, runDeployment } from "../../findings/commands.ts";
 import { errorLinesEvidence, errorText, frameText, MAX_MESSAGE_CHARS } from "../../findings/error-text.ts";
 import { failedSubflows } from "../../findings/failed-subflows.ts";
 import { ALL_OF_RUNS, IN_GROUPS, wider } from "../../findings/scopes.ts";
-import type {
-  CauseModule,
-  Facts,
-  Finding,
-  Lead,
-  NamedRun,
-  NextCall,
-  RunError,
-  RunFacts,
-} from "../../findings/types.ts";
+import type { CauseModule, Finding, NamedRun, NextCall, RunError, RunFacts } from "../../findings/types.ts";
 import { deploymentOfRun, plural } from "../../findings/wording.ts";
-
-/** What differs from the last completed run: each parameter, versions, pool and queue. */
-export function differences(run: RunFacts): Record<string, { from: unknown; to: unknown }> {
-  const lastCompleted = run.history.find((one) => one.state_type === "COMPLETED");
-  if (!lastCompleted) return {};
-  const changes: Record<string, { from: unknown; to: unknown }> = {};
-  const before = lastCompleted.parameters ?? {};
-  const after = run.run.parameters ?? {};
-  for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
-    if (!isSameJson(before[key], after[key]))
-      changes[`parameters.${key}`] = { from: before[key] ?? null, to: after[key] ?? null };
-  }
-  for (const key of ["deployment_version", "flow_version", "work_pool_name", "work_queue_name"] as const) {
-    if ((lastCompleted[key] ?? null) !== (run.run[key] ?? null))
-      changes[key] = { from: lastCompleted[key] ?? null, to: run.run[key] ?? null };
-  }
-  return changes;
-}
-
-/** To the changes since the last completed run: of the deployment, of the worker with its version of Prefect, of variables. */
-export function changeLeads(run: RunFacts | null): Lead[] {
-  const good = run?.history.find((one) => one.state_type === "COMPLETED");
-  const changedAfterUs = parseIsoUs(good?.end_time ?? "");
-  const id = run?.run.deployment_id;
-  if (!run || !good || !id || changedAfterUs === undefined) return [];
-  const bad = run.run.id;
-  return [
-    { kind: "deployment", id, name: deploymentOfRun(run) ?? id, changedAfterUs },
-    { kind: "worker", id: bad, name: run.run.name, changedAfterUs, runs: { bad, good: good.id } },
-    { kind: "variable", id: bad, name: run.run.name, changedAfterUs },
-  ];
-}
-
-export function changeText(changes: Record<string, { from: unknown; to: unknown }>): Sentence | "" {
-  const entries = Object.entries(changes).slice(0, 3);
-  if (entries.length === 0) return "";
-  const each = entries.map(
-    ([key, { from, to }]) =>
-      sentence`${asName(key.replace(/^parameters\./, ""))} ${quoteJson(from, 60)} → ${quoteJson(to, 60)}`,
-  );
-  return sentence` Changed since the last completed run: ${joined(each, ", ")}.`;
-}
 
 /** How the earlier runs ended. */
 function historyText(run: RunFacts): Sentence | "" {
@@ -250,94 +188,6 @@ function medianRunTime(run: RunFacts): string | null {
   const sorted = times.sort((a, b) => a - b);
   const middle = sorted[Math.floor(sorted.length / 2)];
   return middle === undefined ? null : durationText(middle * 1_000_000);
-}
-
-/** Cancelled by a person, an automation or a limit. Proof: the message of its state. */
-export const cancelled: CauseModule = {
-  code: "cancelled",
-  scopes: ALL_OF_RUNS,
-  judge: (facts) => (facts.run ? judgeCancelled(facts.run) : judgeManyCancelled(facts)),
-};
-
-function judgeCancelled(run: RunFacts): Finding[] {
-  if (run.run.state_type !== "CANCELLED") return [];
-  const states = run.events.filter((event) => /^prefect\.flow-run\.Cancel/.test(event.event));
-  const messages = states.map((event) => event.resource["prefect.state-message"] ?? "").filter((text) => text !== "");
-  const message = messages[0] ?? run.run.state?.message ?? "";
-  const atUs = parseIsoUs(run.run.end_time ?? "");
-  return [
-    {
-      code: "cancelled",
-      severity: "problem",
-      summary: sentence`${asName(run.run.name)} was cancelled${atUs === undefined ? "" : sentence` at ${formatIsoSeconds(atUs)}`}${message === "" ? "; no reason was given" : sentence`: ${asReason(truncate(message, 200))}`}`,
-      evidence: {
-        flow_run: { id: run.run.id, name: run.run.name },
-        messages: messages.slice(0, 3),
-        events: states.slice(-2).map((event) => event.id),
-      },
-      fix: cancelFix(message, run),
-      // A limit that no run fills explains more.
-      certainty: limitsNewRuns(run.run) ? 0.9 : 1,
-      runsExplained: 1,
-      leads: cancelLeads(message),
-    },
-  ];
-}
-
-const BY_AUTOMATION = /Automation ([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})/i;
-
-/** "Cancelled by Automation {id}" */
-function cancelLeads(message: string): Lead[] {
-  const id = BY_AUTOMATION.exec(message)?.[1];
-  return id === undefined ? [] : [{ kind: "automation", id, name: id }];
-}
-
-function cancelFix(message: string, { run }: NamedRun): Sentence {
-  if (message.includes("Automation")) return own("Check the automation that cancelled it.");
-  if (/concurrency limit/i.test(message))
-    return own(
-      "The deployment's limit was full and its collision strategy is CANCEL_NEW: raise the limit, or let new runs wait with ENQUEUE.",
-    );
-  return run.deployment_id
-    ? sentence`Start it again if it should run: ${runDeployment(run.deployment_id)}`
-    : own("Start it again if it should run.");
-}
-
-/** So many cancellations by hand without a completed run since are no accident. */
-const MANY_CANCELLED = 3;
-
-/** Cancelled runs of one deployment, or flow, with the same reason. A limit or an automation that cancels runs is a problem. */
-function judgeManyCancelled({ ended }: Facts): Finding[] {
-  const cancelledRuns = ended.newest.filter(({ run }) => run.state_type === "CANCELLED");
-  const keyOf = ({ run }: NamedRun) =>
-    `${run.deployment_id ?? run.flow_id}|${(run.state?.message ?? "").replace(/[0-9a-f-]{36}|\d+/g, "#")}`;
-  return [...Map.groupBy(cancelledRuns, keyOf).values()].flatMap((group): Finding[] => {
-    const [newest] = group;
-    if (!newest) return [];
-    const message = newest.run.state?.message ?? "";
-    const isByRule = BY_AUTOMATION.test(message) || /concurrency limit/i.test(message);
-    const owner = (one: NamedRun) => one.run.deployment_id ?? one.run.flow_id;
-    const hasCompleted = ended.newest
-      .slice(0, ended.newest.indexOf(newest))
-      .some((one) => owner(one) === owner(newest) && one.run.state_type === "COMPLETED");
-    const isProblem = !hasCompleted && (isByRule || group.length >= MANY_CANCELLED);
-    return [
-      {
-        code: "cancelled",
-        severity: isProblem ? "problem" : "note",
-        summary: sentence`${plural(group.length, "run")} of ${asName(deploymentOfRun(newest) ?? newest.flowName ?? "unnamed")} ${group.length === 1 ? "was" : "were"} cancelled${message === "" ? "; no reason was given" : sentence`: ${withoutPeriod(asReason(truncate(message, 200)))}`}. The last was ${asName(newest.run.name)} at ${asReason(newest.run.end_time ?? "an unknown time")}${hasCompleted ? ", and a later run completed" : ""}.`,
-        evidence: {
-          count: group.length,
-          runs: group.slice(0, 3).map((one) => ({ id: one.run.id, name: one.run.name })),
-        },
-        fix: cancelFix(message, newest),
-        next: [{ tool: "diagnose", args: { flow_run: newest.run.id }, why: own("the newest of them in detail") }],
-        certainty: 0.9,
-        runsExplained: group.length,
-        leads: cancelLeads(message),
-      },
-    ];
-  });
 }
 
 /** The run completed, but only after a retry. */

@@ -1,11 +1,12 @@
 import { asName, own, type Sentence, sentence, withoutPeriod } from "../../../../lib/shown-text.ts";
 import { formatIsoSeconds } from "../../../../lib/time.ts";
+import { changeLeads, changeText, differences } from "../../findings/changes.ts";
 import { errorText, frameText } from "../../findings/error-text.ts";
 import { OF_MANY_RUNS } from "../../findings/scopes.ts";
 import type { CauseModule, FailureGroup } from "../../findings/types.ts";
 import { deploymentOfRun, nameList, plural } from "../../findings/wording.ts";
 import { crashFix, crashReason } from "./crashed.ts";
-import { changeLeads, changeText, differences, fixOf } from "./failed.ts";
+import { fixOf } from "./failed.ts";
 
 /**
  * Failures of a deployment, flow, pool or workspace: one finding for each error, however many runs, deployments and parents it

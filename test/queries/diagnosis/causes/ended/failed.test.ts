@@ -1,11 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import {
-  cancelled,
-  completedAfterRetry,
-  failed,
-  timedOut,
-} from "../../../../../src/queries/diagnosis/causes/ended/failed.ts";
-import { aFlowRun, aFlowRunEvent, anId, aState, aTaskRun, at } from "../../../../support/builders.ts";
+import { completedAfterRetry, failed, timedOut } from "../../../../../src/queries/diagnosis/causes/ended/failed.ts";
+import { aFlowRun, anId, aState, aTaskRun, at } from "../../../../support/builders.ts";
 import {
   aNamedRun,
   anErrorLine,
@@ -90,30 +85,6 @@ test("a timeout is named with the frame that was running and the usual time", ()
   );
   expect(found.evidence).toMatchObject({ usual_run_time: "12 s" });
   expect(timedOut.judge(factsOfRun(run))).toEqual([]);
-});
-
-describe("a cancelled run", () => {
-  const cancelledRun = aFlowRun({ ...run, state_type: "CANCELLED" });
-
-  test("names the reason of its Cancelling state, which the last state replaces", () => {
-    const state = aState({ type: "CANCELLING", message: "Cancelled by Automation 7" });
-    const found = onlyFinding(
-      cancelled,
-      factsOfRun(cancelledRun, { events: [aFlowRunEvent(cancelledRun, { state })] }),
-    );
-    expect(found.summary).toContain("Cancelled by Automation 7");
-    expect(found.fix).toContain("automation");
-  });
-
-  test("names the limit of its deployment", () => {
-    const state = aState({ type: "CANCELLED", message: "Deployment concurrency limit reached." });
-    expect(onlyFinding(cancelled, factsOfRun({ ...cancelledRun, state })).fix).toContain("CANCEL_NEW");
-  });
-
-  test("says when no reason was given", () => {
-    expect(onlyFinding(cancelled, factsOfRun(cancelledRun)).summary).toContain("no reason was given");
-    expect(cancelled.judge(factsOfRun(run))).toEqual([]);
-  });
 });
 
 test("completed after a retry is a note with the first error", () => {
