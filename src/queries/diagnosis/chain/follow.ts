@@ -28,6 +28,9 @@ const MAX_CHANGES = 3;
  */
 const MAX_FOLLOWED = 500;
 
+/** Times the usual duration: `running_long` judges what runs much longer still. */
+const LONGER = 2;
+
 /** What is known of an object: its state, and its latest change that matters. */
 export interface ObjectState {
   /** Where the lead does not name it. */
@@ -132,8 +135,7 @@ async function followRun(finding: Finding, lead: Lead, walk: Walk): Promise<Foll
   }
   if (!cause) {
     const why = progressOf(run, facts);
-    const isEnded = isTerminal(run.run.state_type ?? null);
-    const progress = sentence`${asName(link.name)} is ${link.state}: ${why}${isEnded ? "" : own(", so nothing shows that it hangs")}.`;
+    const progress = sentence`${asName(link.name)} is ${link.state}: ${why}.`;
     return { ...NOTHING, links: [{ ...link, why }], progress };
   }
   const further = await followLeads(cause, { ...walk, depth: walk.depth + 1 });
@@ -170,7 +172,8 @@ function progressOf({ run, history }: RunFacts, { nowUs }: Facts): Sentence {
   const endUs = parseIsoUs(run.end_time ?? "");
   if (isTerminal(run.state_type ?? null) && endUs !== undefined)
     return sentence`it ran for ${durationText(Math.max(0, endUs - startUs))} until ${asReason(run.end_time ?? "")}; ${usually}`;
-  return sentence`it has run for ${durationText(nowUs - startUs)}; ${usually}`;
+  const isLonger = usual !== undefined && nowUs - startUs > LONGER * usual * SECOND_US;
+  return sentence`it has run for ${durationText(nowUs - startUs)}${isLonger ? ", longer than usual" : ""}; ${usually}`;
 }
 
 async function followObject(finding: Finding, lead: Lead, walk: Walk): Promise<Followed> {
