@@ -2,7 +2,6 @@
 
 import type { ToolDefinition } from "../tools/definition/define-tool.ts";
 import { toolListing } from "../tools/definition/listing.ts";
-import { INSTRUCTIONS } from "../tools/workspace/orientation.ts";
 import { APPS_EXTENSION, appMeta } from "./offer-apps.ts";
 import type { Tenant } from "./tenant.ts";
 
@@ -15,8 +14,6 @@ export function serverInfo(version: string): { name: string; title: string; vers
 export function serverJson(version: string): string {
   return JSON.stringify(serverInfo(version));
 }
-
-export const SERVER_INSTRUCTIONS = INSTRUCTIONS;
 
 /** https://modelcontextprotocol.io/seps/2640 */
 const SKILLS_EXTENSION = "io.modelcontextprotocol/skills";

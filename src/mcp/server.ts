@@ -1,6 +1,7 @@
 import { McpServer, type ServerContext } from "@modelcontextprotocol/server";
 import { asNames, quote, sentence } from "../lib/shown-text.ts";
 import type { ToolDefinition } from "../tools/definition/define-tool.ts";
+import { INSTRUCTIONS } from "../tools/definition/instructions.ts";
 import { LONGEST_NAME, nearest } from "../tools/definition/suggestions.ts";
 import { toolNamed } from "../tools/index.ts";
 import { askUser, confirmationOf } from "./confirm-call.ts";
@@ -11,7 +12,7 @@ import { offerResources } from "./offer-resources.ts";
 import { offerSkills } from "./offer-skills.ts";
 import { offerSubscriptions } from "./offer-subscriptions.ts";
 import { invalidParamsError } from "./protocol-errors.ts";
-import { listedTools, OWN_LIST, SERVER_INSTRUCTIONS, serverCapabilities, serverInfo } from "./server-description.ts";
+import { listedTools, OWN_LIST, serverCapabilities, serverInfo } from "./server-description.ts";
 import type { Tenant } from "./tenant.ts";
 
 /** Lists that are the same in every workspace and change only with the version. */
@@ -31,7 +32,7 @@ const NO_VALIDATOR = {
 export function buildServer(tenant: Tenant): McpServer {
   const mcp = new McpServer(serverInfo(tenant.version), {
     capabilities: serverCapabilities(tenant),
-    instructions: SERVER_INSTRUCTIONS,
+    instructions: INSTRUCTIONS,
     jsonSchemaValidator: NO_VALIDATOR,
     cacheHints: {
       "tools/list": OWN_LIST,

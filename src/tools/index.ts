@@ -8,74 +8,40 @@ import {
   type Permission,
   readPermissions,
 } from "../model/verbs.ts";
-import { changeAutomationTool } from "./acting/change-automation.ts";
-import { changeConcurrencyLimitTool } from "./acting/change-concurrency-limit.ts";
-import { changeFlowRunTool } from "./acting/change-flow-run.ts";
-import { changeScheduleTool } from "./acting/change-schedule.ts";
-import { changeWorkPoolTool } from "./acting/change-work-pool.ts";
-import { runDeploymentTool } from "./acting/run-deployment.ts";
+import type { changeAutomationTool } from "./acting/change-automation.ts";
+import type { changeConcurrencyLimitTool } from "./acting/change-concurrency-limit.ts";
+import type { changeFlowRunTool } from "./acting/change-flow-run.ts";
+import type { changeScheduleTool } from "./acting/change-schedule.ts";
+import type { changeWorkPoolTool } from "./acting/change-work-pool.ts";
+import type { runDeploymentTool } from "./acting/run-deployment.ts";
+import { CATALOGUE } from "./definition/catalogue.ts";
 import type { ToolDefinition } from "./definition/define-tool.ts";
-import { docsGetReleaseNotesTool } from "./docs/docs-get-release-notes.ts";
-import { docsSearchPrefectTool } from "./docs/docs-search-prefect.ts";
-import { aggregateEventsTool } from "./events/aggregate-events.ts";
-import { getTimelineTool } from "./events/get-timeline.ts";
-import { readEventsTool } from "./events/read-events.ts";
-import { searchTool } from "./events/search.ts";
-import { waitForTool } from "./events/wait-for.ts";
-import { whatChangedTool } from "./events/what-changed.ts";
-import { getArtifactsTool } from "./objects/get-artifacts.ts";
-import { getAutomationsTool } from "./objects/get-automations.ts";
-import { getDeploymentsTool } from "./objects/get-deployments.ts";
-import { getFlowsTool } from "./objects/get-flows.ts";
-import { getLineageTool } from "./objects/get-lineage.ts";
-import { getObjectSchemaTool } from "./objects/get-object-schema.ts";
-import { getWorkPoolsTool } from "./objects/get-work-pools.ts";
-import { compareRunsTool } from "./runs/compare-runs.ts";
-import { diagnoseTool } from "./runs/diagnose.ts";
-import { forecastTool } from "./runs/forecast.ts";
-import { getFlowRunLogsTool } from "./runs/get-flow-run-logs.ts";
-import { getFlowRunsTool } from "./runs/get-flow-runs.ts";
-import { getIncidentsTool } from "./runs/get-incidents.ts";
-import { getReliabilityTool } from "./runs/get-reliability.ts";
-import { getTaskRunsTool } from "./runs/get-task-runs.ts";
-import { getDashboardTool } from "./workspace/get-dashboard.ts";
-import { getIdentityTool } from "./workspace/get-identity.ts";
-import { getRecordStatusTool } from "./workspace/get-record-status.ts";
-import { listWorkspacesTool } from "./workspace/list-workspaces.ts";
-import { orientationTool } from "./workspace/orientation.ts";
-import { reviewRateLimitsTool } from "./workspace/review-rate-limits.ts";
+import { DEFINITIONS } from "./definitions.ts";
 
-export const allTools: readonly ToolDefinition[] = [
-  orientationTool,
-  getIdentityTool,
-  getDashboardTool,
-  getDeploymentsTool,
-  getFlowsTool,
-  getFlowRunsTool,
-  getFlowRunLogsTool,
-  getTaskRunsTool,
-  getWorkPoolsTool,
-  readEventsTool,
-  getAutomationsTool,
-  getObjectSchemaTool,
-  searchTool,
-  aggregateEventsTool,
-  getTimelineTool,
-  waitForTool,
-  getRecordStatusTool,
-  listWorkspacesTool,
-  diagnoseTool,
-  getIncidentsTool,
-  whatChangedTool,
-  getReliabilityTool,
-  compareRunsTool,
-  forecastTool,
-  reviewRateLimitsTool,
-  getArtifactsTool,
-  getLineageTool,
-  docsSearchPrefectTool,
-  docsGetReleaseNotesTool,
-];
+/** A tool whose definition is loaded with the first call of it. What lists of tools show comes from the catalogue. */
+function toolOf([name, load]: [string, () => ToolDefinition]): ToolDefinition {
+  const entry = CATALOGUE.find((one) => one.listing.name === name);
+  if (entry === undefined) throw new Error(`catalogue.json lacks ${name}: bun scripts/packaging/tool-catalogue.ts`);
+  const { listing, ...rest } = entry;
+  const { title, description, annotations } = listing;
+  return {
+    name,
+    title,
+    description,
+    annotations,
+    ...rest,
+    listing,
+    get input() {
+      return load().input;
+    },
+    get output() {
+      return load().output;
+    },
+    run: (ctx, input) => load().run(ctx, input),
+  };
+}
+
+export const allTools: readonly ToolDefinition[] = Object.entries(DEFINITIONS).map(toolOf);
 
 /** Names of the official server for tools that have another name here. They are callable and not listed. */
 const TOOL_ALIASES: Readonly<Record<string, string>> = { list_authorized_workspaces: "list_workspaces" };
@@ -117,12 +83,20 @@ type OfferSettings = Pick<Settings, "tools" | "docs" | "isCloud"> & Partial<Pick
 
 /** Tools that change something in Prefect. In no preset: the setting of the changes offers them. */
 const ACTING: { readonly [Name in ActingToolName]: (allowed: ReadonlySet<Permission>) => ToolDefinition } = {
-  run_deployment: runDeploymentTool,
-  change_flow_run: changeFlowRunTool,
-  change_schedule: changeScheduleTool,
-  change_work_pool: changeWorkPoolTool,
-  change_concurrency_limit: changeConcurrencyLimitTool,
-  change_automation: changeAutomationTool,
+  run_deployment: (allowed) =>
+    (require("./acting/run-deployment.ts").runDeploymentTool as typeof runDeploymentTool)(allowed),
+  change_flow_run: (allowed) =>
+    (require("./acting/change-flow-run.ts").changeFlowRunTool as typeof changeFlowRunTool)(allowed),
+  change_schedule: (allowed) =>
+    (require("./acting/change-schedule.ts").changeScheduleTool as typeof changeScheduleTool)(allowed),
+  change_work_pool: (allowed) =>
+    (require("./acting/change-work-pool.ts").changeWorkPoolTool as typeof changeWorkPoolTool)(allowed),
+  change_concurrency_limit: (allowed) =>
+    (require("./acting/change-concurrency-limit.ts").changeConcurrencyLimitTool as typeof changeConcurrencyLimitTool)(
+      allowed,
+    ),
+  change_automation: (allowed) =>
+    (require("./acting/change-automation.ts").changeAutomationTool as typeof changeAutomationTool)(allowed),
 };
 
 /** With the allowed verbs and their arguments; without the tools of which no verb is allowed. */

@@ -28,3 +28,9 @@ test("serve over stdio loads the SDK only when a message needs it", () => {
   expect(loaded).toContain("mcp/stdio/stdio.ts");
   expect(loaded.filter((name) => name.startsWith("@modelcontextprotocol/"))).toEqual([]);
 });
+
+test("serve over stdio loads the definition of a tool with its first call", () => {
+  const loaded = [...loadedWith("cli/serve.ts")];
+  expect(loaded).toContain("tools/definitions.ts");
+  expect(loaded.filter((name) => /^tools\/(acting|docs|events|objects|runs|workspace)\//.test(name))).toEqual([]);
+});

@@ -258,7 +258,7 @@ export function importsOf(text: string): Import[] {
   const code = codeOf(text);
   const fixed = [...code.matchAll(/^(?:import|export)\b([^;"]*?)\bfrom\s*"([^"]+)"/gm)];
   const bare = [...code.matchAll(/^import\s*()"([^"]+)"/gm)];
-  const lazy = [...code.matchAll(/\bimport\(()\s*"([^"]+)"/g)];
+  const lazy = [...code.matchAll(/\b(?:import|require)\(()\s*"([^"]+)"/g)];
   return [...fixed, ...bare, ...lazy].map(([, clause = "", from = ""]) => ({ clause: clause.trim(), from }));
 }
 

@@ -1,8 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
+import { catalogueOf } from "../../scripts/packaging/tool-catalogue.ts";
 import type { ToolDefinition } from "../../src/tools/definition/define-tool.ts";
 import { toolListing } from "../../src/tools/definition/listing.ts";
+import { DEFINITIONS } from "../../src/tools/definitions.ts";
 import { allTools, offeredTools, toolNamed } from "../../src/tools/index.ts";
 import { countTokens } from "../support/tokens.ts";
 
@@ -152,4 +154,20 @@ test("tools/list equals its snapshot (UPDATE_SNAPSHOTS=1 writes it)", () => {
   const listed = `${JSON.stringify(allTools.map(toolListing), null, 1)}\n`;
   if (Bun.env.UPDATE_SNAPSHOTS === "1") writeFileSync(SNAPSHOT, listed);
   expect(JSON.parse(listed)).toEqual(JSON.parse(readFileSync(SNAPSHOT, "utf8")));
+});
+
+test("the catalogue is made of the definitions (bun scripts/packaging/tool-catalogue.ts writes it)", () => {
+  const definitions = Object.values(DEFINITIONS).map((load) => load());
+  expect(names(definitions)).toEqual(Object.keys(DEFINITIONS));
+  const held = readFileSync(`${FOLDER}/definition/catalogue.json`, "utf8");
+  expect(catalogueOf(definitions)).toBe(held);
+  // What is listed without a definition is what the definition says.
+  for (const [index, definition] of definitions.entries()) {
+    const { input, output, run: _, ...told } = definition;
+    const listed = allTools[index] as ToolDefinition;
+    expect(toolListing(listed)).toEqual(toolListing(definition));
+    expect(listed).toMatchObject(told);
+    expect(listed.input).toBe(input);
+    expect(listed.output).toBe(output);
+  }
 });

@@ -6,6 +6,7 @@
 
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { isJsonObject } from "../../lib/exact-json.ts";
+import { INSTRUCTIONS } from "../../tools/definition/instructions.ts";
 import { declaresApps } from "../offer-apps.ts";
 import {
   type Envelope,
@@ -19,7 +20,7 @@ import {
   type RequestId,
 } from "../plain-calls.ts";
 import { CLIENT_CAPABILITIES_KEY, CLIENT_INFO_KEY, LEGACY_REVISIONS, MODERN_REVISION } from "../protocol-names.ts";
-import { listedTools, OWN_LIST, SERVER_INSTRUCTIONS, serverCapabilities, serverInfo } from "../server-description.ts";
+import { listedTools, OWN_LIST, serverCapabilities, serverInfo } from "../server-description.ts";
 import type { Tenant } from "../tenant.ts";
 import type { OwnAnswers } from "./line-transport.ts";
 
@@ -100,7 +101,7 @@ export class Opening implements OwnAnswers {
         protocolVersion: params.protocolVersion,
         capabilities: serverCapabilities(tenant),
         serverInfo: serverInfo(tenant.version),
-        instructions: SERVER_INSTRUCTIONS,
+        instructions: INSTRUCTIONS,
       });
       return true;
     }
@@ -120,7 +121,7 @@ export class Opening implements OwnAnswers {
     if (!hasOnly(params, META_ONLY) || !Bun.deepEquals(params._meta, envelope)) return false;
     const capabilities = envelope[CLIENT_CAPABILITIES_KEY];
     if (method === "server/discover" && client === null) {
-      const about = { capabilities: serverCapabilities(tenant), instructions: SERVER_INSTRUCTIONS };
+      const about = { capabilities: serverCapabilities(tenant), instructions: INSTRUCTIONS };
       const cache = { ttlMs: 0, cacheScope: "private" };
       this.answer(id, { supportedVersions: [MODERN_REVISION], ...about, ...this.modern(cache) });
       return true;

@@ -1,7 +1,7 @@
 /** What an argument takes, in words: from its schema, for errors and for the help of `call`. */
 import { isJsonObject } from "../../lib/exact-json.ts";
 import { asNames, asReason, figure, own, quote, quoteJson, type Sentence, sentence } from "../../lib/shown-text.ts";
-import type { JsonSchema } from "./listing.ts";
+import type { JsonSchema } from "./define-tool.ts";
 import { LONGEST_NAME, nearest } from "./suggestions.ts";
 
 /** `a whole number from 1 to 200`, `one of asc, desc`, `a list of texts`. */

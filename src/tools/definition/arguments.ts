@@ -11,8 +11,7 @@ import { findJsonExcess, findValueExcess } from "../../lib/json-bounds.ts";
 import { largest } from "../../lib/lists.ts";
 import { asName, asNames, asReason, counted, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { requirement, wrongValue } from "./argument-words.ts";
-import type { ToolDefinition } from "./define-tool.ts";
-import type { JsonSchema } from "./listing.ts";
+import type { JsonSchema, ToolDefinition } from "./define-tool.ts";
 import { inputSchema } from "./listing.ts";
 import { LONGEST_NAME, nearest } from "./suggestions.ts";
 

@@ -59,6 +59,17 @@ export const READ_ONLY: ToolAnnotations = {
   openWorldHint: false,
 };
 
+/** A tool as `tools/list` shows it. */
+export interface ToolListing {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly inputSchema: JsonSchema;
+  readonly outputSchema: JsonSchema;
+  readonly annotations: ToolAnnotations;
+}
+export type JsonSchema = { readonly [key: string]: unknown };
+
 export interface ToolDefinition {
   readonly name: string;
   readonly title: string;
@@ -80,6 +91,8 @@ export interface ToolDefinition {
   readonly takesAll: boolean;
   /** Other names that are accepted: given name → argument. */
   readonly aliases: Readonly<Record<string, string>>;
+  /** Where it is known without the schemas. */
+  readonly listing?: ToolListing;
   run(ctx: ToolContext, input: Readonly<Record<string, unknown>>): Promise<ToolAnswer>;
 }
 

@@ -1,19 +1,10 @@
 /** Tools as `tools/list` shows them. */
 import { z } from "zod";
-import type { ToolAnnotations, ToolDefinition } from "./define-tool.ts";
-
-export interface ToolListing {
-  readonly name: string;
-  readonly title: string;
-  readonly description: string;
-  readonly inputSchema: JsonSchema;
-  readonly outputSchema: JsonSchema;
-  readonly annotations: ToolAnnotations;
-}
-export type JsonSchema = { readonly [key: string]: unknown };
+import type { JsonSchema, ToolDefinition, ToolListing } from "./define-tool.ts";
 
 /** One tool. Schemas are reduced, because clients put the whole list into the model's context. */
 export function toolListing(tool: ToolDefinition): ToolListing {
+  if (tool.listing) return tool.listing;
   const { name, title, description, annotations } = tool;
   return {
     name,
@@ -28,7 +19,8 @@ export function toolListing(tool: ToolDefinition): ToolListing {
 const inputSchemas = new WeakMap<z.ZodObject, JsonSchema>();
 
 /** JSON Schema of the arguments. */
-export function inputSchema(tool: Pick<ToolDefinition, "input">): JsonSchema {
+export function inputSchema(tool: Pick<ToolDefinition, "input" | "listing">): JsonSchema {
+  if (tool.listing) return tool.listing.inputSchema;
   const known = inputSchemas.get(tool.input);
   if (known) return known;
   const made = slim(z.toJSONSchema(tool.input));

@@ -1,6 +1,6 @@
 /** A caller repeats in `fields` what it has read as the heading of a column. */
 import { describe, expect, test } from "bun:test";
-import type { JsonSchema } from "../../../src/tools/definition/listing.ts";
+import type { JsonSchema } from "../../../src/tools/definition/define-tool.ts";
 import { inputSchema } from "../../../src/tools/definition/listing.ts";
 import { allTools } from "../../../src/tools/index.ts";
 import {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { INSTRUCTIONS, orientationTool } from "../../../src/tools/workspace/orientation.ts";
+import { INSTRUCTIONS } from "../../../src/tools/definition/instructions.ts";
+import { orientationTool } from "../../../src/tools/workspace/orientation.ts";
 import { openToolHarness } from "../../support/tool-harness.ts";
 
 describe("orientation", () => {
