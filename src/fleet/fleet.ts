@@ -10,8 +10,10 @@ import type { FleetStore, NodeReport, TenantName } from "./fleet-store.ts";
 import { LeaseHolder, type Sighting } from "./lease/lease-holder.ts";
 import type { NodeSession } from "./lease/lease-rules.ts";
 import { LEASE_TIMING, type LeaseTiming } from "./lease/timing.ts";
+import { PeerProbes } from "./routing/peer-probes.ts";
 import { preferredNode } from "./routing/preferred-node.ts";
 import { StoreCalls } from "./store-calls.ts";
+import { TenantMoves } from "./tenant-moves.ts";
 
 export interface FleetOptions {
   readonly name: string;
@@ -43,11 +45,11 @@ const OWNER_FRESH_MS = 2_000;
 const MAX_OWNERS = 100_000;
 /** A node that did not answer is not asked for this long. */
 const SILENT_MS = 2_000;
-/** At most one tenant moves to its preferred node in this time, and only after the list of nodes was the same for `STEADY_FOR_MS`. */
-const MOVE_EVERY_MS = 5_000;
-const STEADY_FOR_MS = 30_000;
+/** Longest wait of a request for a tenant that is being closed here. After it, the answer is a live one. */
+const LEAVE_WAIT_MS = 3_000;
 
 export class Fleet implements AsyncDisposable {
+  readonly probes: PeerProbes;
   private readonly options: FleetOptions;
   private readonly timing: LeaseTiming;
   private readonly calls: StoreCalls;
@@ -58,15 +60,13 @@ export class Fleet implements AsyncDisposable {
   private readonly silent = new Map<string, SteadyMs>();
   private readonly leaving = new Map<string, Promise<void>>();
   private readonly endings = new Set<string>();
+  private readonly moves = new TenantMoves();
   private holder: LeaseHolder;
   private running: Promise<void> | null = null;
   private isBegun = false;
   private isBeginning = false;
   private isDraining = false;
   private wasHeld = false;
-  private nodesMs = NEVER_MS;
-  private nodesSeen = "";
-  private movedMs = NEVER_MS;
   private lastError = "";
   private address = "";
 
@@ -75,6 +75,7 @@ export class Fleet implements AsyncDisposable {
     this.timing = options.timing ?? LEASE_TIMING;
     this.calls = new StoreCalls(options.store, options.clock, this.timing.answerMs);
     this.holder = new LeaseHolder(crypto.randomUUID(), this.timing);
+    this.probes = new PeerProbes(options.clock);
   }
 
   get name(): string {
@@ -133,7 +134,7 @@ export class Fleet implements AsyncDisposable {
    */
   async place(tenant: TenantName, isForwarded: boolean, prove: () => Promise<void>): Promise<TenantPlacement> {
     // It is being closed here, so that the next owner can have it.
-    await this.leaving.get(tenant.key);
+    if (!(await this.isLeft(tenant.key))) return { kind: "live", why: "owner" };
     const nowMs = this.nowMs();
     if (this.holder.fence(tenant.key, nowMs) !== null) return { kind: "own" };
     const known = this.owners.get(tenant.key);
@@ -172,6 +173,17 @@ export class Fleet implements AsyncDisposable {
     return running;
   }
 
+  /** False: the tenant is still being closed here after a while; its storage may not answer. */
+  private async isLeft(tenant: string): Promise<boolean> {
+    const leaving = this.leaving.get(tenant);
+    if (!leaving) return true;
+    const done = new AbortController();
+    const late = this.options.clock.sleep(LEAVE_WAIT_MS, done.signal).then(() => false);
+    const isLeft = await Promise.race([leaving.then(() => true), late]);
+    done.abort();
+    return isLeft;
+  }
+
   private async leave(tenant: string): Promise<void> {
     await this.lost([tenant]);
     const fence = this.holder.released(tenant);
@@ -186,6 +198,7 @@ export class Fleet implements AsyncDisposable {
     await this.drain();
     this.ending.abort();
     await this.running;
+    this.probes.close();
     const { incarnation } = this.holder;
     if (this.isBegun) await this.ask(() => this.options.store.end(incarnation, null)).catch(() => undefined);
     await this.options.store[Symbol.asyncDispose]();
@@ -201,9 +214,12 @@ export class Fleet implements AsyncDisposable {
 
   private peer(incarnation: string): TenantPlacement {
     const node = this.nodes.find((one) => one.incarnation === incarnation);
+    return node && this.isReachable(incarnation) ? { kind: "peer", node } : { kind: "live", why: "owner" };
+  }
+
+  private isReachable(incarnation: string): boolean {
     const silentMs = this.silent.get(incarnation) ?? NEVER_MS;
-    if (!node || this.nowMs() - silentMs < SILENT_MS) return { kind: "live", why: "owner" };
-    return { kind: "peer", node };
+    return this.nowMs() - silentMs >= SILENT_MS && !this.probes.isSilent(incarnation);
   }
 
   private async find(tenant: TenantName, isForwarded: boolean, prove: () => Promise<void>): Promise<TenantPlacement> {
@@ -328,10 +344,10 @@ export class Fleet implements AsyncDisposable {
   }
 
   private noticeNodes(sessions: readonly NodeSession[]): void {
-    const names = sessions.map(({ name, isDraining }) => `${name} ${isDraining}`).join();
-    if (names === this.nodesSeen) return;
-    this.nodesSeen = names;
-    this.nodesMs = this.nowMs();
+    const present = new Set(sessions.map(({ incarnation }) => incarnation));
+    this.probes.keepOnly(present);
+    for (const incarnation of this.silent.keys()) if (!present.has(incarnation)) this.silent.delete(incarnation);
+    if (!this.moves.noticeNodes(sessions, this.nowMs())) return;
     const twins = sessions.filter(({ name, incarnation }) => name === this.name && incarnation !== this.incarnation);
     this.options.logger.info("nodes of the fleet", { nodes: sessions.length, same_name: twins.length });
   }
@@ -355,11 +371,10 @@ export class Fleet implements AsyncDisposable {
 
   /** A tenant whose preferred node is another one moves there. */
   private moveOne(nowMs: SteadyMs): void {
-    if (nowMs - this.nodesMs < STEADY_FOR_MS || nowMs - this.movedMs < MOVE_EVERY_MS) return;
-    const able = this.nodes.filter(({ isDraining }) => !isDraining);
-    const moving = this.holder.tenants.find((tenant) => (preferredNode(tenant, able)?.name ?? this.name) !== this.name);
+    const { tenants } = this.holder;
+    const isReachable = (incarnation: string) => this.isReachable(incarnation);
+    const moving = this.moves.next({ name: this.name, tenants, nodes: this.nodes, isReachable }, nowMs);
     if (moving === undefined) return;
-    this.movedMs = nowMs;
     this.options.logger.info("a tenant moves to its preferred node", { tenant: moving.slice(0, 12) });
     void this.release(moving);
   }

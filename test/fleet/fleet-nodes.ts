@@ -1,4 +1,4 @@
-/** A fleet of real processes for tests: PostgreSQL behind a proxy for each node, which can be cut. */
+/** A fleet of real processes for tests. Each node reaches PostgreSQL, and is reached by the others, through a proxy that can be cut. */
 import { join } from "node:path";
 import { startPostgres } from "../../scripts/postgres.ts";
 import { type HttpProduct, startHttpProduct } from "../mcp/http/http-product.ts";
@@ -11,6 +11,8 @@ export interface FleetNode extends HttpProduct {
   readonly name: string;
   /** Its way to PostgreSQL. */
   readonly database: FaultProxy;
+  /** The way of the other nodes to it. */
+  readonly peers: FaultProxy;
 }
 
 export interface FleetAnswer {
@@ -33,23 +35,30 @@ export async function startTestFleet(prefectUrl: string): Promise<TestFleet> {
     databaseUrl,
     async start(name, env = {}) {
       const database = startFaultProxy({ hostname: "127.0.0.1", port: Number(new URL(server.url).port) });
+      const reached = { hostname: "127.0.0.1", port: 0 };
+      const peers = startFaultProxy(reached);
       const product = await startHttpProduct({
         env: {
           PREFECT_API_URL: prefectUrl,
           PREFECT_MCP_FLEET_URL: `postgres://postgres@127.0.0.1:${database.port}/postgres`,
           PREFECT_MCP_FLEET_NODE: name,
+          PREFECT_MCP_FLEET_ADDRESS: `http://127.0.0.1:${peers.port}`,
           PREFECT_MCP_FLEET_SECRET: FLEET_SECRET,
           PREFECT_MCP_LOG_LEVEL: "info",
           ...env,
         },
       });
-      const node: FleetNode = Object.assign(product, { name, database });
+      reached.port = Number(new URL(product.url).port);
+      const node: FleetNode = Object.assign(product, { name, database, peers });
       nodes.push(node);
       return node;
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()));
-      for (const { database } of nodes) database[Symbol.dispose]();
+      for (const { database, peers } of nodes) {
+        database[Symbol.dispose]();
+        peers[Symbol.dispose]();
+      }
       await server.stop();
     },
   };

@@ -102,38 +102,87 @@ test("a request with a false signature is refused", async () => {
   expect(await ask(nodes[0], { ...caller, ...headers })).toMatchObject({ status: 403, isError: true });
 });
 
+/** A request of a session, or without one. */
+const send = (node: FleetNode, body: object, more: object = {}) =>
+  fetch(node.url, {
+    method: "POST",
+    headers: { ...caller, ...JSON_HEADERS, ...more },
+    body: JSON.stringify({ jsonrpc: "2.0", ...body }),
+  });
+const JSON_HEADERS = { "content-type": "application/json", accept: "application/json, text/event-stream" };
+const CLIENT = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "test", version: "1" } };
+
+/** Begins a session of the 2025 era, and returns the headers that name it. */
+async function beginSession(entry: FleetNode): Promise<Record<string, string>> {
+  const begun = await send(entry, { id: 1, method: "initialize", params: CLIENT });
+  await begun.text();
+  const inSession = {
+    "mcp-session-id": begun.headers.get("mcp-session-id") ?? "",
+    "mcp-protocol-version": "2025-11-25",
+  };
+  await (await send(entry, { method: "notifications/initialized" }, inSession)).text();
+  return inSession;
+}
+
+async function openStream(node: FleetNode, inSession: object, signal?: AbortSignal) {
+  const headers = { ...caller, ...JSON_HEADERS, ...inSession };
+  const stream = await fetch(node.url, { headers, ...(signal ? { signal } : {}) });
+  expect(stream.headers.get("content-type")).toStartWith("text/event-stream");
+  const reader = (stream.body as ReadableStream<Uint8Array>).getReader();
+  expect(new TextDecoder().decode((await reader.read()).value)).toContain(": open");
+  return reader;
+}
+
+const noStreams = (owner: FleetNode) =>
+  waitUntil(
+    "the end of the stream",
+    () => metricOf(owner, "streams_open"),
+    (count) => count === 0,
+  );
+
 test("a session of the 2025 era is served through every node, streams included", async () => {
-  const headers = { ...caller, "content-type": "application/json", accept: "application/json, text/event-stream" };
-  const send = (node: FleetNode, body: object, more: object = {}) =>
-    fetch(node.url, {
-      method: "POST",
-      headers: { ...headers, ...more },
-      body: JSON.stringify({ jsonrpc: "2.0", ...body }),
-    });
-  const client = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "test", version: "1" } };
   const owner = await ownerOf();
   const [entry, second] = others(owner) as [FleetNode, FleetNode];
-  const begun = await send(entry, { id: 1, method: "initialize", params: client });
-  await begun.text();
-  const session = begun.headers.get("mcp-session-id") ?? "";
-  expect(session).toStartWith(`${owner.name}~`);
-  const inSession = { "mcp-session-id": session, "mcp-protocol-version": "2025-11-25" };
-  await (await send(second, { method: "notifications/initialized" }, inSession)).text();
+  const inSession = await beginSession(entry);
+  expect(inSession["mcp-session-id"]).toStartWith(`${owner.name}~`);
   for (const node of nodes) {
     const listed = await send(node, { id: 2, method: "tools/list" }, inSession);
     expect([listed.status, (await listed.text()).includes("read_events")]).toEqual([200, true]);
   }
   const stop = new AbortController();
-  const stream = await fetch(second.url, { headers: { ...headers, ...inSession }, signal: stop.signal });
-  expect(stream.headers.get("content-type")).toStartWith("text/event-stream");
-  const reader = (stream.body as ReadableStream<Uint8Array>).getReader();
-  expect(new TextDecoder().decode((await reader.read()).value)).toContain(": open");
+  await openStream(second, inSession, stop.signal);
   stop.abort();
-  await waitUntil(
-    "the end of the stream",
-    () => metricOf(owner, "streams_open"),
-    (count) => count === 0,
-  );
+  await noStreams(owner);
+});
+
+test("calls and streams do not wait for an owner whose connections became silent", async () => {
+  const owner = await ownerOf();
+  const [entry] = others(owner) as [FleetNode];
+  const inSession = await beginSession(entry);
+  const stream = await openStream(entry, inSession);
+  owner.peers.set({ kind: "black-hole" });
+  const cut = await ask(entry);
+  expect([cut.status, cut.isError, cut.structured.source]).toEqual([200, false, "live"]);
+  expect(cut.text).toStartWith("The record of this workspace cannot be used at the moment");
+  // The caller has to begin it again.
+  expect(
+    await stream.read().then(
+      ({ done }) => done,
+      () => true,
+    ),
+  ).toBe(true);
+  const before = await metricOf(entry, "fleet_live_requests");
+  expect((await ask(entry)).structured.source).toBe("live");
+  expect(await metricOf(entry, "fleet_live_requests")).toBe(before + 1);
+  const lost = await send(entry, { id: 3, method: "tools/list" }, inSession);
+  expect([lost.status, await lost.text()]).toEqual([404, expect.stringContaining("Start a new one")]);
+  // It is still the owner: it serves its own callers from the record, and alone follows Prefect.
+  expect((await ask(owner)).structured.source).toBe("record");
+  expect(other.subscribers).toBe(1);
+  owner.peers.set({ kind: "reset" });
+  owner.peers.set({ kind: "none" });
+  await waitUntil("a forwarded answer", () => ask(entry), isSynced);
+  await noStreams(owner);
 });
 
 test("after kill -9 of the owner every call is answered, and another node gets the record", async () => {

@@ -286,7 +286,7 @@ const EFFECTS: readonly Effect[] = [
   {
     name: "fetch",
     pattern: /(?<![.\w])fetch\(|\bglobalThis\.fetch\b/,
-    homes: /^(prefect\/|fleet\/routing\/forward\.ts$)/,
+    homes: /^(prefect\/|fleet\/routing\/(forward|peer-probes)\.ts$)/,
   },
   {
     name: "a package that uses the network",

@@ -1,6 +1,7 @@
 /** Sends a request to the node that owns its tenant, and passes the answer on as it arrives. */
 import type { Clock } from "../../lib/clock.ts";
 import type { NodeSession } from "../lease/lease-rules.ts";
+import type { PeerProbes, SentRequest } from "./peer-probes.ts";
 import {
   FLEET_ANSWER_HEADER,
   FLEET_HEADER,
@@ -46,6 +47,7 @@ export interface ForwardOptions {
   /** The body of the request as text; "" where it has none. */
   readonly body: string;
   readonly clock: Clock;
+  readonly probes: PeerProbes;
   /** Whether the other node still has its session. Without one it has no tenants, and its answer is not waited for. */
   isLive(): boolean;
 }
@@ -60,7 +62,9 @@ export function signedPartsOf(request: Request, body: string): ForwardedRequest 
 }
 
 export async function forwardRequest(options: ForwardOptions): Promise<ForwardResult> {
-  const { signatures, from, node, callerId, request, body, clock } = options;
+  const { signatures, from, node, callerId, request, body, clock, probes } = options;
+  const sent = probes.send(node);
+  if (sent === null) return { kind: "failed", mayHaveRun: false };
   const parts = signedPartsOf(request, body);
   const { header, envelope } = signatures.sign(from, node.incarnation, callerId, parts);
   const headers = new Headers({ [FLEET_HEADER]: header });
@@ -75,10 +79,20 @@ export async function forwardRequest(options: ForwardOptions): Promise<ForwardRe
     if (!begun.signal.aborted) giveUp.abort();
   };
   void watch();
-  // The caller's end is the end of this request, too.
+  // The caller's end is the end of this request, too. `silence` also ends a stream that has begun.
   const stop = () => giveUp.abort();
-  request.signal.addEventListener("abort", stop, { once: true });
-  if (request.signal.aborted) stop();
+  for (const signal of [request.signal, sent.silence]) {
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+  }
+  const ended: SentRequest = {
+    ...sent,
+    end() {
+      for (const signal of [request.signal, sent.silence]) signal.removeEventListener("abort", stop);
+      sent.end();
+    },
+  };
+  let isPassedOn = false;
   try {
     const response = await fetch(new URL(parts.path, node.address), {
       method: request.method,
@@ -91,12 +105,16 @@ export async function forwardRequest(options: ForwardOptions): Promise<ForwardRe
       signal: giveUp.signal,
       ...(request.method === "POST" ? { body } : {}),
     });
-    return await passOn(response, signatures, node, envelope);
+    const result = await passOn(response, signatures, node, envelope, ended);
+    isPassedOn = result.kind === "answered";
+    return result;
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
     return { kind: "failed", mayHaveRun: !NOT_REACHED.has(code) };
   } finally {
     begun.abort();
+    sent.begun();
+    if (!isPassedOn) ended.end();
   }
 }
 
@@ -105,6 +123,7 @@ async function passOn(
   signatures: FleetSignatures,
   { incarnation }: NodeSession,
   envelope: ForwardEnvelope,
+  sent: SentRequest,
 ): Promise<ForwardResult> {
   const given = response.headers.get(FLEET_ANSWER_HEADER);
   const isOwner = signatures.verifyAnswer(given, incarnation, envelope, response.status);
@@ -115,5 +134,29 @@ async function passOn(
   }
   const headers = new Headers();
   for (const [name, value] of response.headers) if (!NOT_PASSED.has(name)) headers.append(name, value);
-  return { kind: "answered", response: new Response(response.body, { status: response.status, headers }) };
+  const isStream = headers.get("content-type")?.startsWith("text/event-stream") === true;
+  const body = isStream && response.body ? untilEnd(response.body, sent) : await response.arrayBuffer();
+  if (!isStream) sent.end();
+  return { kind: "answered", response: new Response(body, { status: response.status, headers }) };
+}
+
+/** The stream as it arrives; `sent` ends with it. */
+function untilEnd(body: ReadableStream<Uint8Array>, sent: SentRequest): ReadableStream<Uint8Array> {
+  const reader = body.getReader();
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read();
+        if (!done) return controller.enqueue(value);
+        controller.close();
+      } catch (error) {
+        controller.error(error);
+      }
+      sent.end();
+    },
+    cancel(reason) {
+      sent.end();
+      return reader.cancel(reason);
+    },
+  });
 }

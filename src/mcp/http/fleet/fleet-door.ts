@@ -208,7 +208,8 @@ export class FleetDoor {
     const name = session.includes("~") ? session.slice(0, session.indexOf("~")) : fleet.name;
     if (name === fleet.name) return { kind: "answer", isLiveOnly: this.lease(target) === null };
     const node = received.forwarded === null ? fleet.nodeNamed(name) : null;
-    const result = node === null ? null : await this.forward(call, node);
+    const isSilent = node !== null && fleet.probes.isSilent(node.incarnation);
+    const result = node === null || isSilent ? null : await this.forward(call, node);
     if (result?.kind === "answered") return result;
     if (result?.kind === "failed" && result.mayHaveRun && call.mayChange) return { kind: "answered", response: lost() };
     const message = own("The node of this session does not answer. Start a new one with an initialize request.");
@@ -225,6 +226,7 @@ export class FleetDoor {
       request: received.request,
       body: body === undefined ? "" : JSON.stringify(body),
       clock,
+      probes: fleet.probes,
       isLive: () => fleet.nodes.some(({ incarnation }) => incarnation === node.incarnation),
     });
     if (result.kind === "answered") this.forwardedCount += 1;
