@@ -4,7 +4,7 @@
  */
 import { parse, stringify, TomlError } from "smol-toml";
 import type { FileFormat, Member } from "./format.ts";
-import { isPlainTable, nested, valueIn } from "./nested.ts";
+import { isPlainTable, nested, valueIn, withValue } from "./nested.ts";
 
 type Path = readonly string[];
 
@@ -89,12 +89,21 @@ function assignment(lines: readonly string[], { from, to }: Block, key: string):
   return null;
 }
 
-/** Works on lines without their ends. */
+/** Works on lines without their ends. Lines before and behind the change keep every byte, also where line ends are mixed. */
 function onLines(text: string, edit: (lines: string[]) => string[]): string {
   const end = text.includes("\r\n") ? "\r\n" : "\n";
-  const lines = text === "" ? [] : text.replace(/\r?\n$/, "").split(/\r?\n/);
+  const raw = text === "" ? [] : text.split(/(?<=\n)/);
+  const lines = raw.map((line) => line.replace(/\r?\n$/, ""));
   const result = edit(lines);
-  return result.length === 0 ? "" : result.join(end) + end;
+  const most = Math.min(lines.length, result.length);
+  let before = 0;
+  while (before < most && lines[before] === result[before]) before += 1;
+  let behind = 0;
+  while (behind < most - before && lines.at(-1 - behind) === result.at(-1 - behind)) behind += 1;
+  const changed = result.slice(before, result.length - behind).map((line) => line + end);
+  const start = raw.slice(0, before).join("");
+  const gap = changed.length === 0 || start === "" || start.endsWith("\n") ? "" : end;
+  return start + gap + changed.join("") + raw.slice(raw.length - behind).join("");
 }
 
 /** A new block at the end, with an empty line before it. */
@@ -112,17 +121,60 @@ function setValue(text: string, path: Path, value: Member): string {
     return onLines(text, (lines) => withBlock(lines, stringify(nested(path, value))));
   return onLines(text, (lines) => {
     const block = blocksOf(lines).find(({ header }) => isAt(header, table));
+    if (block === undefined) {
+      const inline = inlineTable(root, lines, table);
+      if (inline !== null) return inline.replaced(withValue(inline.value, path.slice(inline.depth), value) as Member);
+    }
     if (isTableValue && (block === undefined || assignment(lines, block, key) === null))
       return withBlock(lines, stringify(nested(path, value)));
     if (block === undefined)
       return withBlock(lines, `[${table.map(keyText).join(".")}]\n${keyText(key)} = ${valueText(value)}`);
     const known = assignment(lines, block, key);
-    return lines.toSpliced(
-      known?.[0] ?? block.to,
-      known ? known[1] - known[0] : 0,
-      `${keyText(key)} = ${valueText(value)}`,
-    );
+    if (known !== null) return withAssignment(lines, known, key, value);
+    return lines.toSpliced(block.to, 0, `${keyText(key)} = ${valueText(value)}`);
   });
+}
+
+/** The comment behind the value stays. */
+function withAssignment(lines: string[], [from, to]: readonly [number, number], key: string, value: Member): string[] {
+  const indent = /^\s*/.exec(lines[from] ?? "")?.[0] ?? "";
+  const comment = commentBehind(lines.slice(from, to));
+  return lines.toSpliced(from, to - from, `${indent}${keyText(key)} = ${valueText(value)}${comment}`);
+}
+
+/** With the spaces before it; "" where there is none. A `#` may also be in a text. */
+function commentBehind(lines: readonly string[]): string {
+  const last = lines.at(-1) ?? "";
+  const whole = parse(lines.join("\n"));
+  for (let at = last.indexOf("#"); at !== -1; at = last.indexOf("#", at + 1)) {
+    try {
+      const without = parse([...lines.slice(0, -1), last.slice(0, at)].join("\n"));
+      if (Bun.deepEquals(without, whole)) return last.slice(last.slice(0, at).trimEnd().length);
+    } catch {
+      // It is in a text.
+    }
+  }
+  return "";
+}
+
+interface InlineTable {
+  readonly value: unknown;
+  /** Keys from the root to it. */
+  readonly depth: number;
+  replaced(value: Member): string[];
+}
+
+/** The table `key = { … }` that the path leads into; null where there is none. */
+function inlineTable(root: unknown, lines: string[], path: Path): InlineTable | null {
+  for (let depth = path.length; depth > 0; depth -= 1) {
+    const [key = "", above] = [path[depth - 1], path.slice(0, depth - 1)];
+    const block = blocksOf(lines).find(({ header }) => isAt(header, above));
+    const known = block === undefined ? null : assignment(lines, block, key);
+    const value = valueIn(root, path.slice(0, depth));
+    if (known !== null && isPlainTable(value))
+      return { value, depth, replaced: (next) => withAssignment(lines, known, key, next) };
+  }
+  return null;
 }
 
 /** The table with all tables below it. Comments directly before the next header stay. */
@@ -133,7 +185,9 @@ function removeTable(text: string, path: Path): string {
     if (own.length === 0) {
       const block = blocks.find(({ header }) => isAt(header, path.slice(0, -1)));
       const known = block && assignment(lines, block, path.at(-1) ?? "");
-      return known ? lines.toSpliced(known[0], known[1] - known[0]) : lines;
+      if (known) return lines.toSpliced(known[0], known[1] - known[0]);
+      const inline = inlineTable(parseText(text), lines, path.slice(0, -1));
+      return inline?.replaced(withValue(inline.value, path.slice(inline.depth), undefined) as Member) ?? lines;
     }
     const removed = new Set(
       own.flatMap(({ from, to }) => Array.from({ length: to - from + 1 }, (_, index) => from - 1 + index)),

@@ -34,6 +34,9 @@ describe("a table in TOML", () => {
     ["with Windows line ends", PLAIN.replaceAll("\n", "\r\n")],
     ["that is empty", ""],
     ["with one root key", "a = 1\n"],
+    ["with inline tables", 'a = { b = 1, c = "#" } # inline\nmcp_servers = { docs = { command = "x" } } # mine\n'],
+    ["with mixed line ends", "# one\r\na = 1\nb = 2\r\n"],
+    ["with a byte order mark", "\uFEFFa = 1\n"],
   ])("that is added and removed leaves a file %s as it was", (_, text) => {
     const added = add(text);
     expect(add(added)).toBe(added);
@@ -55,7 +58,7 @@ B = "2"
 [tui]
 `;
     expect(add(text)).toBe(`[mcp_servers.prefect] # ours
-command = "/b/bun"
+command = "/b/bun" # was this
 args = ["/p.js"]
 startup_timeout_sec = 30
 
@@ -67,6 +70,21 @@ A = "1"
 `);
   });
 
+  test.each([
+    [
+      '[mcp_servers]\nprefect = { command = "old", args = [], env = { B = "#" }, x = 1 } # ours\n',
+      '[mcp_servers]\nprefect = { command = "/b/bun", args = ["/p.js"], env = { B = "#", A = "1" }, x = 1 } # ours\n',
+    ],
+    [
+      'mcp_servers = { prefect = { command = "old" }, docs = { command = "x" } }\n',
+      'mcp_servers = { prefect = { command = "/b/bun", args = ["/p.js"], env = { A = "1" } }, docs = { command = "x" } }\n',
+    ],
+  ])("that is written inline is edited inline: %j", (text, edited) => {
+    expect(add(text)).toBe(edited);
+    expect(add(edited)).toBe(edited);
+    expect(remove(edited)).not.toContain("/b/bun");
+  });
+
   test("that is removed from the middle leaves the comments of the next one", () => {
     const text =
       '[a]\nx = 1\n\n[mcp_servers.prefect]\ncommand = "c"\n\n[mcp_servers.prefect.env]\nA = "1"\n\n# about b\n[b]\n';
@@ -76,7 +94,6 @@ A = "1"
 
 test.each([
   ["a = ", "it is not valid TOML (line 1, column"],
-  ["mcp_servers = { docs = { command = 1 } }\n", "cannot be edited"],
   ["mcp_servers = 5\n", "cannot be edited"],
 ])("a file %j is refused", (text, reason) => {
   expect(() => add(text)).toThrow(reason);

@@ -16,12 +16,59 @@ extensions:
 GOOSE_MODEL: 'x'
 `;
 
+/** A longer text without what was inserted at one place of the other one. */
+function withoutInsertion(longer: string, text: string): string {
+  let at = 0;
+  while (at < text.length && longer[at] === text[at]) at += 1;
+  return longer.slice(0, at) + longer.slice(longer.length - (text.length - at));
+}
+
 describe("a mapping in YAML", () => {
   test("is added behind the last one; comments, order and quotes stay", () => {
     const added = add(FILE);
     const entry = "  prefect:\n    cmd: /b/bun\n    args:\n      - /p.js\n    enabled: true\n";
     expect(added).toBe(FILE.replace("\n\nGOOSE", `\n${entry}\nGOOSE`));
     expect(add(added)).toBe(added);
+  });
+
+  const GNARLY = `# mine
+defaults:   &base    # an anchor
+    timeout:    300   # three spaces
+    list: [ a,b ]
+"extensions":
+    developer: { <<: *base,  enabled: true }   # flow
+    docs:
+        cmd:   'x'   # quoted
+        args:
+        - "a"
+        notes: |
+            text
+            # no comment
+
+    # about the last
+    last: *base   # alias
+
+# the end
+other: "y"`;
+
+  test.each([
+    ["with anchors, aliases, flow tables and its own spacing", `${GNARLY}\n`],
+    ["without a line end at its end", GNARLY],
+    ["with Windows line ends", `${GNARLY}\n`.replaceAll("\n", "\r\n")],
+    ["with a byte order mark", `\uFEFF${GNARLY}\n`],
+    ["with a text of several lines at its end", "extensions:\n  a:\n    b: |\n      text\n"],
+    ["whose table of extensions is missing", "GOOSE_MODEL:   'x' # mine\n"],
+  ])("gains and loses lines of its own only, in a file %s", (_, text) => {
+    const added = add(text);
+    expect(withoutInsertion(added, text)).toBe(text);
+    expect(add(added)).toBe(added);
+    const changed = withEntry(yamlFormat, added, PATH, { ...ENTRY, args: ["/q.js", "--profile", "x"] });
+    expect(withoutInsertion(changed, text)).toBe(text);
+    if (text.includes("extensions")) expect(withoutEntry(yamlFormat, added, PATH).trimEnd()).toBe(text.trimEnd());
+  });
+
+  test("that is an alias of another one is refused", () => {
+    expect(() => add("a: &a\n  b: 1\nextensions: *a\n")).toThrow("cannot be edited");
   });
 
   test("that is removed leaves all others", () => {
