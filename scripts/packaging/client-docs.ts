@@ -99,8 +99,11 @@ function section(client: McpClient): string {
 const INTRO = `# Clients
 
 \`prefect-mcp-bun setup\` finds the clients of this list on this machine, shows what it would write, asks and writes it: with the absolute
-paths of Bun and of the program, for the user and not for one project. \`--print\` only shows, \`--remove\` takes the server out again. The
-entries below are what to write by hand, where \`bunx\` is on the client's PATH; a desktop program usually needs its absolute path.
+paths of Bun and of the program, for the user and not for one project. \`--print\` only shows. Run again, it keeps flags, variables and other
+members that were added to the entry by hand (\`--replace\` does not). A copy of each former text lies beside the file
+(\`….before-prefect-mcp-bun\`, \`….before-prefect-mcp-bun.2\`); \`--remove\` brings the first one back byte for byte, or takes out the entry alone
+where something else has changed since. The entries below are what to write by hand, where \`bunx\` is on the client's PATH; a desktop
+program usually needs its absolute path.
 
 A profile of Prefect reaches every client, because it is in the home folder; variables of a shell do not. \`prefect-mcp-bun doctor\` starts
 the server as a client does and calls a tool, once by itself and once by the command in the file of each client that has the server.

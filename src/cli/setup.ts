@@ -1,18 +1,27 @@
 import { existsSync, realpathSync } from "node:fs";
-import { fatalProblem, settingsFromFiles } from "../app/settings-source.ts";
+import { dirname, isAbsolute, join } from "node:path";
+import { fatalProblem } from "../app/settings-source.ts";
 import { readEnvironment } from "../config/env.ts";
 import { loadSettings } from "../config/load-settings.ts";
 import { type SettingName, settingMeta } from "../config/schema.ts";
 import { AppError, toAppError } from "../errors.ts";
-import { systemClock } from "../lib/clock.ts";
-import { asNames, asPlace, counted, lineOf, oneLine, own, quote, sentence, verbatim } from "../lib/shown-text.ts";
+import { asNames, asPlace, counted, lineOf, own, quote, type Sentence, sentence, verbatim } from "../lib/shown-text.ts";
 import { allTools } from "../tools/index.ts";
 import type { CommandContext } from "./command.ts";
 import type { Machine, McpClient } from "./setup/client.ts";
 import { CLIENTS, foundClients } from "./setup/clients.ts";
-import { writeConfigFile } from "./setup/config-file.ts";
+import { deleteBackups, deleteConfigFile, writeConfigFile } from "./setup/config-file.ts";
 import { launchFor, programWords } from "./setup/launch.ts";
-import { type ClientPlan, entryText, planAdding, planRemoving } from "./setup/plan.ts";
+import {
+  type ClientPlan,
+  entryText,
+  type FileChange,
+  isChange,
+  planAdding,
+  planRemoving,
+  presentEntry,
+} from "./setup/plan.ts";
+import { presentLaunch, withoutPrefect } from "./setup/present-launch.ts";
 import { askYes } from "./terminal/confirm.ts";
 
 const NAME = "prefect";
@@ -27,8 +36,7 @@ const ACTIONS = {
 /** Adds this server to MCP clients, or removes it: it shows what it would write, asks, and writes. */
 export async function runSetup(ctx: CommandContext): Promise<number> {
   const { invocation, out, signal } = ctx;
-  const environment = readEnvironment();
-  const machine: Machine = { ...environment, exists: existsSync, which: (name) => programOf(name, environment.env) };
+  const machine = thisMachine();
   const clients = chosenClients(invocation.values.client, machine);
   if (clients.length === 0) {
     out.note(sentence`No MCP client was found. Name one with --client: ${asNames(CLIENTS.map(({ id }) => id))}.`);
@@ -36,24 +44,22 @@ export async function runSetup(ctx: CommandContext): Promise<number> {
   }
   const outcomes = await Promise.all(clients.map((client) => planned(ctx, client, machine)));
   for (const outcome of outcomes) show(ctx, outcome, machine);
-  const plans = outcomes.flatMap(({ plan }) => (plan === null ? [] : [plan]));
-  const code = outcomes.some(({ error }) => error !== null) ? 1 : 0;
-  const changes = plans.flatMap((plan) => plan.changes.filter(({ file, next }) => next !== (file.text ?? "")));
-  if (invocation.switches.has("print")) return code;
-  if (changes.length === 0) {
-    out.line(own(code === 0 ? "Nothing has to be changed." : "Nothing was written."));
-    return code;
+  const isPlanned = outcomes.every(({ error }) => error === null);
+  if (invocation.switches.has("print")) return isPlanned ? 0 : 1;
+  const writes = outcomes.flatMap(({ client, plan }) =>
+    (plan?.changes ?? []).filter(isChange).map((change) => ({ client, change })),
+  );
+  if (writes.length === 0) {
+    out.line(own(isPlanned ? "Nothing has to be changed." : "Nothing was written."));
+    return isPlanned ? 0 : 1;
   }
-  const question = sentence`Write ${counted(changes.length, "file")}?`;
+  const question = sentence`Write ${counted(writes.length, "file")}?`;
   if (!invocation.switches.has("yes") && !(await askYes(question, out, signal, "write"))) {
     out.note(own("Nothing was written."));
     return 1;
   }
-  for (const { file, next } of changes) {
-    const backup = writeConfigFile(file, next);
-    out.line(sentence`Wrote ${asPlace(file.path)}${backup === null ? "" : sentence` (before: ${asPlace(backup)})`}`);
-  }
-  if (!invocation.switches.has("remove")) {
+  const failed = writes.filter(({ client, change }) => !written(ctx, client, change));
+  if (!invocation.switches.has("remove") && failed.length < writes.length) {
     out.line();
     out.line(own("Restart the client, then ask it: how is my Prefect workspace doing?"));
     out.line(
@@ -62,7 +68,40 @@ export async function runSetup(ctx: CommandContext): Promise<number> {
       ),
     );
   }
-  return code;
+  return isPlanned && failed.length === 0 ? 0 : 1;
+}
+
+/** Whether the change could be made. The other clients are set up all the same. */
+function written({ out }: CommandContext, { title }: McpClient, { file, next, obsolete }: FileChange): boolean {
+  const place = asPlace(file.path);
+  try {
+    if (next === null) {
+      deleteConfigFile(file);
+      out.line(sentence`Deleted ${place}, which setup had made`);
+    } else {
+      const copy = writeConfigFile(file, next, obsolete.length === 0);
+      const before = copy === null ? own("") : sentence` (its former text: ${asPlace(copy)})`;
+      out.line(sentence`Wrote ${place}${obsolete.length === 0 ? before : own(", as it was before setup")}`);
+    }
+    deleteBackups(file, obsolete);
+    return true;
+  } catch (error) {
+    out.line(sentence`${asPlace(title)}: ${toAppError(error).sentence}`);
+    return false;
+  }
+}
+
+function thisMachine(): Machine {
+  const environment = readEnvironment();
+  if (!isAbsolute(environment.home))
+    throw new AppError(
+      "invalid_config",
+      sentence`The home folder ${quote(environment.home)} is not an absolute path.`,
+      {
+        hint: "Set HOME (on Windows USERPROFILE) to the folder in which the clients keep their files.",
+      },
+    );
+  return { ...environment, exists: existsSync, which: (name) => programOf(name, environment.env) };
 }
 
 function programOf(name: string, env: Machine["env"]): string | null {
@@ -84,7 +123,7 @@ interface Outcome {
   readonly client: McpClient;
   readonly plan: ClientPlan | null;
   readonly error: AppError | null;
-  readonly notes: readonly string[];
+  readonly notes: readonly Sentence[];
   /** What to write by hand where the file is left as it is; "" otherwise. */
   readonly byHand: string;
 }
@@ -97,42 +136,67 @@ async function planned(ctx: CommandContext, client: McpClient, machine: Machine)
     if (!/^[A-Za-z0-9_-]{1,40}$/.test(name))
       throw new AppError("invalid_input", "--name takes letters, digits, - and _, at most 40.");
     const words = programWords({ executable: process.execPath, entry, real }, machine);
-    const approved = invocation.switches.has("allow") ? readOnlyTools() : [];
-    if (invocation.switches.has("remove")) {
-      const launch = { command: words[0] ?? "", args: words.slice(1), env: {} };
-      const plan = await planRemoving({ client, machine, name, launch, approved });
-      return { client, plan, error: null, notes: [], byHand };
-    }
-    const { notes, ...launch } = launchFor(client, {
+    const place = { client, machine, name, words };
+    if (invocation.switches.has("remove"))
+      return { client, plan: await planRemoving(place), error: null, notes: [], byHand };
+    const isReplacing = invocation.switches.has("replace");
+    const present = presentLaunch(isReplacing ? null : await presentEntry(place), invocation.settings);
+    // The shell that names another Prefect than the present entry does not change what the entry names.
+    const here = present.isNaming ? { ...machine, env: withoutPrefect(machine.env), cwd: machine.home } : machine;
+    const { notes, kept, ...launch } = launchFor(client, {
       words,
-      resolved: currentSettings(ctx),
+      resolved: currentSettings(here, present.env, { ...present.flags, ...invocation.settings }),
       settingsWith: (env, flags) => loadSettings({ ...machine, env, flags, cwd: machine.home }),
       flags: invocation.settings,
-      machine,
+      present,
+      machine: here,
       cwd: process.cwd(),
       isSecret: (setting) => settingMeta(setting as SettingName).isSecret === true,
     });
-    const input = { client, machine, name, launch, approved };
+    const approved = invocation.switches.has("allow") ? readOnlyTools() : [];
+    const input = { ...place, launch, approved, droppedVariables: present.droppedVariables, isReplacing };
     byHand = await entryText(input);
     const plan = await planAdding(input);
-    const dropped =
-      plan.droppedFlags.length === 0
-        ? []
-        : [
-            sentence`The present entry also has ${asNames(plan.droppedFlags)}, which the new one has not: give it to setup to keep it.`,
-          ];
-    const noRule =
-      approved.length > 0 && client.allowing === null
-        ? ["It has no allow rule in a file; allow the tools when it asks."]
-        : [];
-    return { client, plan, error: null, notes: [...notes, ...dropped, ...noRule], byHand };
+    return { client, plan, error: null, notes: [...notes, ...notesOf(plan, kept, approved, machine)], byHand };
   } catch (error) {
     return { client, plan: null, error: toAppError(error), notes: [], byHand };
   }
 }
 
-function currentSettings({ invocation }: CommandContext) {
-  const resolved = settingsFromFiles(invocation.settings, systemClock).current();
+function notesOf(
+  plan: ClientPlan,
+  kept: readonly string[],
+  approved: readonly string[],
+  machine: Machine,
+): readonly Sentence[] {
+  const { client, isOff, changes } = plan;
+  const repository = changes.some(isChange) ? gitFolder(changes[0]?.file.target ?? "", machine) : null;
+  const notes = [
+    kept.length > 0 &&
+      sentence`Kept from the present entry: ${asNames(kept)}. --replace writes the entry without that.`,
+    isOff && own("The server is switched off there and stays so: switch it on in the client."),
+    approved.length > 0 &&
+      client.allowing === null &&
+      own("It has no allow rule in a file; allow the tools when it asks."),
+    repository !== null &&
+      sentence`The file is in the git repository ${asPlace(repository)}: paths of this computer would be committed with it.`,
+  ];
+  return notes.filter((note) => note !== false);
+}
+
+/** The folder of the repository that a file is in. Whether git tracks the file is not asked. */
+function gitFolder(path: string, { exists }: Machine): string | null {
+  for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder))
+    if (exists(join(folder, ".git"))) return folder;
+  return null;
+}
+
+function currentSettings(
+  machine: Machine & { readonly cwd?: string },
+  added: Readonly<Record<string, string>>,
+  flags: Readonly<Record<string, string>>,
+) {
+  const resolved = loadSettings({ cwd: process.cwd(), ...machine, env: { ...machine.env, ...added }, flags });
   const problem = fatalProblem(resolved.problems);
   if (problem) throw problem;
   return resolved;
@@ -165,9 +229,9 @@ function show({ invocation, out }: CommandContext, outcome: Outcome, machine: Ma
     out.line(sentence`${asPlace(client.title)}: ${ACTIONS[plan.action]} ${asPlace(client.file(machine))}`);
     const isShown = plan.action === "add" || plan.action === "change";
     for (const line of isShown ? verbatim(plan.shown) : []) out.line(lineOf`    ${line}`);
-    for (const { file, next } of plan.changes.slice(1))
-      if (next !== (file.text ?? "")) out.line(sentence`  and its allow rules in ${asPlace(file.path)}`);
+    for (const change of plan.changes.slice(1))
+      if (isChange(change)) out.line(sentence`  and its allow rules in ${asPlace(change.file.path)}`);
   }
-  for (const note of notes) out.line(lineOf`  ${oneLine(note)}`);
+  for (const note of notes) out.line(lineOf`  ${note}`);
   out.line();
 }

@@ -1,13 +1,27 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { CLIENTS } from "../../src/cli/setup/clients.ts";
 import { makePlace, type Place, run } from "./program.ts";
+
+const ALL = CLIENTS.map(({ id }) => id).join(",");
 
 /** Runs `setup` as a person in a shell would: with a home folder and a PATH, and nothing of Prefect. */
 async function setup(place: Place, flags: readonly string[], more: Record<string, string> = {}) {
   const command = await place.command("source");
   const { PATH = "" } = place.env();
-  const env = { HOME: place.dir, PATH, ...more };
+  // Bun would write its cache of sources into the home folder.
+  const env = { HOME: place.dir, PATH, BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0", ...more };
   const { code, stdout, stderr } = await run([...command, "setup", ...flags], { cwd: place.dir, env });
   return { code, stdout, stderr, words: command };
 }
@@ -45,8 +59,9 @@ describe("setup", () => {
     expect(again.stdout).toEndWith("Nothing has to be changed.\n");
 
     expect((await setup(place, [...clients, "--remove", "--yes"])).code).toBe(0);
-    expect(readFileSync(file(".codex", "config.toml"), "utf8")).toBe("");
-    expect(readFileSync(file(".gemini", "settings.json"), "utf8")).not.toContain(main);
+    expect(readdirSync(file(".codex"))).toEqual([]);
+    expect(readFileSync(file(".gemini", "settings.json"), "utf8")).toBe(before);
+    expect(readdirSync(file(".gemini"))).toEqual(["settings.json"]);
   });
 
   test("leaves another server of the name and a file that it cannot parse as they are, and sets up the others", async () => {
@@ -71,16 +86,163 @@ describe("setup", () => {
     expect((await setup(place, ["--client", "cursor", "--yes"])).stdout).toEndWith("Nothing was written.\n");
   });
 
-  test("names the flags of the present entry that the new one has not, without their values", async () => {
+  test("keeps what was added to its entry by hand, until it is asked to replace it", async () => {
     using place = makePlace();
-    const entry = { command: "bunx", args: ["prefect-mcp-bun", "--api-url=https://private.example/api"], timeout: 7 };
+    const path = join(place.dir, ".cursor", "mcp.json");
+    const entry = {
+      command: "bunx",
+      args: ["prefect-mcp-bun", "--api-url=https://private.example/api", "--tools", "all"],
+      env: { PREFECT_MCP_RETENTION_DAYS: "7", MINE: "secret" },
+      timeout: 7,
+      disabled: true,
+    };
     mkdirSync(join(place.dir, ".cursor"));
-    writeFileSync(join(place.dir, ".cursor", "mcp.json"), JSON.stringify({ mcpServers: { prefect: entry } }));
+    writeFileSync(path, JSON.stringify({ mcpServers: { prefect: entry } }));
+    const prefect = () => JSON.parse(readFileSync(path, "utf8")).mcpServers.prefect;
+    const elsewhere = { PREFECT_API_URL: "http://10.0.0.9:4200/api", PREFECT_PROFILE: "other" };
+
+    const { stdout, words } = await setup(place, ["--client", "cursor", "--yes"], elsewhere);
+    expect(stdout).toContain(
+      'Kept from the present entry: "--api-url", "--tools", PREFECT_MCP_RETENTION_DAYS, MINE. --replace writes the entry without that.',
+    );
+    expect(stdout).toContain("The server is switched off there and stays so");
+    expect(stdout).not.toMatch(/private\.example|secret/);
+    const [, main = ""] = words;
+    expect(prefect()).toEqual({ ...entry, command: expect.any(String), args: [main, ...entry.args.slice(1)] });
+    const once = readFileSync(path, "utf8");
+    await setup(place, ["--client", "cursor", "--yes"], elsewhere);
+    expect(readFileSync(path, "utf8")).toBe(once);
+
+    await setup(place, ["--client", "cursor", "--yes", "--api-url", "http://10.0.0.5:4200/api"]);
+    expect(prefect().args).toEqual([main, "--api-url", "http://10.0.0.5:4200/api", "--tools", "all"]);
+    await setup(place, ["--client", "cursor", "--yes", "--replace"]);
+    expect(prefect()).toEqual({ command: expect.any(String), args: [main] });
+  });
+
+  test("goes on where one client's file cannot be written, names each, and ends with 1", async () => {
+    using place = makePlace();
+    const file = (...parts: string[]) => join(place.dir, ...parts);
+    for (const folder of [".cursor", ".gemini", ".kiro"]) mkdirSync(file(folder));
+    writeFileSync(file(".cursor", "mcp.json"), "{}");
+    chmodSync(file(".cursor", "mcp.json"), 0o444);
+    mkdirSync(file(".gemini", "settings.json"));
+    writeFileSync(file(".kiro", "settings"), "a file where a folder belongs");
+    const { code, stdout } = await setup(place, ["--client", "cursor,gemini,kiro,codex", "--yes"]);
+    expect(code).toBe(1);
+    expect(stdout).toContain(`Cursor: ${file(".cursor", "mcp.json")} is left as it is: it is read-only.`);
+    expect(stdout).toContain(`Gemini CLI: ${file(".gemini", "settings.json")} is left as it is: it is not a file.`);
+    expect(stdout).toContain(
+      `Kiro: ${file(".kiro", "settings", "mcp.json")} is left as it is: a part of its path is a file, not a folder.`,
+    );
+    expect(stdout).toContain(`Wrote ${file(".codex", "config.toml")}\n`);
+    expect(readdirSync(file(".cursor"))).toEqual(["mcp.json"]);
+  });
+
+  test("leaves a file whole when the disk takes no more of it, and sets up the others", async () => {
+    using place = makePlace();
+    const file = (...parts: string[]) => join(place.dir, ...parts);
+    const text = JSON.stringify({ mcpServers: {}, theme: "x".repeat(5000) });
+    mkdirSync(file(".cursor"));
+    writeFileSync(file(".cursor", "mcp.json"), text);
+    const command = await place.command("source");
+    // Files may have 4 blocks of 1 KiB; without the signal, `write` fails as on a full disk.
+    const limited = ["bash", "-c", 'trap "" XFSZ; ulimit -f 4; exec "$@"', "bash", ...command];
+    const { PATH = "" } = place.env();
+    const { code, stdout } = await run([...limited, "setup", "--client", "cursor,codex", "--yes"], {
+      cwd: place.dir,
+      env: { HOME: place.dir, PATH },
+    });
+    expect(code).toBe(1);
+    expect(stdout).toContain("mcp.json is left as it is: it would become larger than its file system allows.");
+    expect(stdout).toContain(`Wrote ${file(".codex", "config.toml")}\n`);
+    expect(readdirSync(file(".cursor"))).toEqual(["mcp.json"]);
+    expect(readFileSync(file(".cursor", "mcp.json"), "utf8")).toBe(text);
+  });
+
+  test("restores every byte that was there before, and only those files", async () => {
+    using place = makePlace();
+    const files: Readonly<Record<string, string>> = {
+      ".claude.json": "",
+      ".cursor/mcp.json": '\uFEFF{\r\n\t"mcpServers": { "a": {}, }, // mine\r\n}',
+      ".codeium/windsurf/mcp_config.json": "{}",
+      ".gemini/settings.json": '{"mcpServers":{"a":{"command":"b"}},"theme":"dark"}',
+      ".codex/config.toml": '# mine\r\nmcp_servers = { docs = { command = "x" } } # inline\na = 1',
+      ".config/goose/config.yaml": "a: &a   { b: 1 }  # mine\nextensions:\n    one:   *a\n",
+      ".config/zed/settings.json": "// Zed\n{\n  // nothing\n}\n",
+      ".config/opencode/opencode.jsonc": '{\n  "mcp": {\n    // none\n  }\n}\n',
+    };
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(place.dir, path)), { recursive: true });
+      writeFileSync(join(place.dir, path), text);
+    }
+    const all = () => {
+      const found = [...new Bun.Glob("**/*").scanSync({ cwd: place.dir, dot: true })];
+      return Object.fromEntries(found.toSorted().map((one) => [one, readFileSync(join(place.dir, one), "utf8")]));
+    };
+    const before = all();
+    const { code, stdout } = await setup(place, ["--client", ALL, "--yes", "--allow"]);
+    expect(stdout).not.toContain("is left as it is");
+    expect(code).toBe(0);
+    const first = all();
+    expect((await setup(place, ["--client", ALL, "--yes", "--allow"])).stdout).toEndWith(
+      "Nothing has to be changed.\n",
+    );
+    expect(all()).toEqual(first);
+    // A changed entry is taken out as wholly as the first one.
+    await setup(place, ["--client", ALL, "--yes", "--tools", "all"]);
+    expect((await setup(place, ["--client", ALL, "--remove", "--yes"])).code).toBe(0);
+    expect(all()).toEqual(before);
+    expect((await setup(place, ["--client", ALL, "--remove", "--yes"])).stdout).toEndWith(
+      "Nothing has to be changed.\n",
+    );
+  });
+
+  test("takes out its entry alone where something else has changed since, and keeps the first text of the file", async () => {
+    using place = makePlace();
+    const path = join(place.dir, ".cursor", "mcp.json");
+    mkdirSync(join(place.dir, ".cursor"));
+    writeFileSync(path, '{ "mcpServers": { "a": {} } }\n');
+    await setup(place, ["--client", "cursor", "--yes"]);
+    writeFileSync(path, readFileSync(path, "utf8").replace('"a": {}', '"a": {}, "b": {}'));
+    await setup(place, ["--client", "cursor", "--remove", "--yes"]);
+    expect(readFileSync(path, "utf8")).toBe('{ "mcpServers": { "a": {}, "b": {} } }\n');
+    expect(readFileSync(`${path}.before-prefect-mcp-bun`, "utf8")).toBe('{ "mcpServers": { "a": {} } }\n');
+  });
+
+  test("of two runs at once writes both entries, or says that one was not written", async () => {
+    using place = makePlace();
+    const path = join(place.dir, ".cursor", "mcp.json");
+    const names = ["one", "two"];
+    const runs = await Promise.all(names.map((name) => setup(place, ["--client", "cursor", "--yes", "--name", name])));
+    const { mcpServers } = JSON.parse(readFileSync(path, "utf8"));
+    const written = names.filter((_, index) => runs[index]?.code === 0);
+    expect(written.length).toBeGreaterThan(0);
+    expect(Object.keys(mcpServers).toSorted()).toEqual(written.toSorted());
+    for (const { code, stdout } of runs.filter((one) => one.code !== 0))
+      expect([code, stdout]).toEqual([1, expect.stringContaining("is left as it is: another ")]);
+  });
+
+  test("follows a link into a git repository, says so, and leaves the link", async () => {
+    using place = makePlace();
+    const target = join(place.dir, "dotfiles", "mcp.json");
+    mkdirSync(join(place.dir, "dotfiles", ".git"), { recursive: true });
+    mkdirSync(join(place.dir, ".cursor"));
+    writeFileSync(target, "{}\n");
+    symlinkSync(target, join(place.dir, ".cursor", "mcp.json"));
     const { stdout } = await setup(place, ["--client", "cursor", "--yes"]);
-    expect(stdout).toContain('The present entry also has "--api-url", which the new one has not');
-    expect(stdout).not.toContain("private.example");
-    const { mcpServers } = JSON.parse(readFileSync(join(place.dir, ".cursor", "mcp.json"), "utf8"));
-    expect(mcpServers.prefect.timeout).toBe(7);
+    expect(stdout).toContain(
+      `The file is in the git repository ${join(place.dir, "dotfiles")}: paths of this computer`,
+    );
+    expect(lstatSync(join(place.dir, ".cursor", "mcp.json")).isSymbolicLink()).toBe(true);
+    expect(JSON.parse(readFileSync(target, "utf8"))).toMatchObject({ mcpServers: { prefect: {} } });
+  });
+
+  test("writes nothing below a home folder that is not absolute", async () => {
+    using place = makePlace();
+    const { code, stderr } = await setup(place, ["--client", "cursor", "--yes"], { HOME: "." });
+    expect(code).toBe(1);
+    expect(stderr).toContain('The home folder "." is not an absolute path.');
+    expect(readdirSync(place.dir)).toEqual([]);
   });
 
   test("writes rules for the tools that only read, on request, and removes them", async () => {

@@ -53,7 +53,6 @@ function noClient(): DoctorFinding {
 
 /** The entries of a client, or why its file cannot be read. */
 async function entriesOf(client: McpClient, { machine, command }: ConfiguredClients): Promise<Found[] | DoctorFinding> {
-  const [first = "", ...args] = command;
   const path = client.file(machine);
   try {
     const { text } = readConfigFile(path);
@@ -61,7 +60,7 @@ async function entriesOf(client: McpClient, { machine, command }: ConfiguredClie
     const servers = readEntry(await loadFormat(client.format), text, client.servers);
     const entries = isPlainTable(servers) ? Object.entries(servers) : [];
     return entries.flatMap(([name, value]) => {
-      const entry = isOurs(value, { command: first, args }) ? knownEntry(value) : null;
+      const entry = isOurs(value, command) ? knownEntry(value) : null;
       return entry === null ? [] : [{ client, file: path, name, entry }];
     });
   } catch (error) {

@@ -12,9 +12,10 @@ export function inHome(where: Where, ...parts: readonly string[]): string {
   return pathsOf(where).join(where.home, ...parts);
 }
 
-/** The folder that a variable names, or one below the home folder. */
+/** The folder that a variable names by an absolute path, or one below the home folder. */
 export function namedFolder(where: Where, variable: string, ...fallback: readonly string[]): string {
-  return where.env[variable] || inHome(where, ...fallback);
+  const { [variable]: named = "" } = where.env;
+  return pathsOf(where).isAbsolute(named) ? named : inHome(where, ...fallback);
 }
 
 /** `%APPDATA%` on Windows, `~/Library/Application Support` on macOS, `$XDG_CONFIG_HOME` or `~/.config` elsewhere. */

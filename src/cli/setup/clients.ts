@@ -53,7 +53,7 @@ export const CLIENTS: readonly McpClient[] = [
     title: "Claude Code",
     isDesktop: false,
     format: "json",
-    file: (machine) => pathsOf(machine).join(machine.env.CLAUDE_CONFIG_DIR || machine.home, ".claude.json"),
+    file: (machine) => pathsOf(machine).join(namedFolder(machine, "CLAUDE_CONFIG_DIR"), ".claude.json"),
     where: "`~/.claude.json`, `mcpServers`",
     signs: (machine) => [inHome(machine, ".claude"), inHome(machine, ".claude.json")],
     programs: ["claude"],

@@ -3,20 +3,23 @@ import {
   chmodSync,
   chownSync,
   closeSync,
+  constants,
   copyFileSync,
+  existsSync,
   fsyncSync,
   lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
   rmSync,
   type Stats,
   statSync,
-  writeSync,
+  writeFileSync,
 } from "node:fs";
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { AppError } from "../../errors.ts";
 import { asPlace, asReason, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { systemCode, systemReason } from "../../lib/system-errors.ts";
@@ -34,7 +37,12 @@ export interface ConfigFile {
   readonly text: string | null;
 }
 
-export const backupOf = (target: string) => `${target}.before-prefect-mcp-bun`;
+const BACKUP = ".before-prefect-mcp-bun";
+
+export interface Backup {
+  readonly path: string;
+  readonly text: string;
+}
 
 /** Throws AppError for a file that must not be replaced. */
 export function readConfigFile(path: string): ConfigFile {
@@ -58,34 +66,115 @@ function checked(path: string, target: string): Stats {
   return stats;
 }
 
-/** Throws AppError. Returns the path of the backup, null where there was no file before. */
-export function writeConfigFile({ path, target, text }: ConfigFile, next: string): string | null {
+/** Earlier texts of the file, the first one first. Their numbers have no gaps unless a person deletes one. */
+export function backupsOf({ path, target }: ConfigFile): readonly Backup[] {
   return attempt(path, () => {
-    const stats = text === null ? null : checked(path, target);
-    if (text === null) mkdirSync(dirname(target), { recursive: true });
-    const draft = `${target}.${process.pid}.tmp`;
-    const mode = stats === null ? NEW_FILE_MODE : stats.mode & 0o7777;
-    try {
-      writeDraft(draft, next, mode, stats);
-      const now = readConfigFile(path);
-      if (now.text !== text || now.target !== target)
-        throw refusal(path, own("another program has changed it meanwhile"));
-      if (stats !== null) {
-        copyFileSync(target, `${draft}.old`);
-        renameSync(`${draft}.old`, backupOf(target));
-      }
-      renameSync(draft, target);
-    } finally {
-      for (const left of [draft, `${draft}.old`]) rmSync(left, { force: true });
-    }
-    return stats === null ? null : backupOf(target);
+    const folder = dirname(target);
+    if (!existsSync(folder)) return [];
+    const start = basename(target) + BACKUP;
+    const found = readdirSync(folder).flatMap((name) => {
+      const number = name === start ? "1" : name.startsWith(`${start}.`) ? name.slice(start.length + 1) : "";
+      return /^[1-9]\d{0,5}$/.test(number) ? [{ path: join(folder, name), number: Number(number) }] : [];
+    });
+    return found
+      .toSorted((a, b) => a.number - b.number)
+      .filter((one) => lstatSync(one.path).isFile())
+      .map((one) => ({ path: one.path, text: readFileSync(one.path, "utf8") }));
   });
+}
+
+/** Copies the present file beside it, and never over another copy. The same text is copied once. */
+function copyBeside(file: ConfigFile): string {
+  const known = backupsOf(file).find(({ text }) => text === file.text);
+  if (known !== undefined) return known.path;
+  for (let number = 1; ; number += 1) {
+    const copy = `${file.target}${BACKUP}${number === 1 ? "" : `.${number}`}`;
+    if (existsSync(copy)) continue;
+    try {
+      copyFileSync(file.target, copy, constants.COPYFILE_EXCL);
+      return copy;
+    } catch (error) {
+      if (systemCode(error) === "EEXIST") continue;
+      rmSync(copy, { force: true });
+      throw error;
+    }
+  }
+}
+
+/**
+ * Throws AppError, and then the file is as it was. Returns the path of the copy of its former text; null where there was no file before,
+ * or no copy is needed (`isCopied`).
+ */
+export function writeConfigFile(file: ConfigFile, next: string, isCopied = true): string | null {
+  const { path, target, text } = file;
+  return alone(file, () => {
+    const draft = `${target}.${process.pid}.tmp`;
+    try {
+      const stats = text === null ? null : writable(path, target);
+      writeDraft(draft, next, stats === null ? NEW_FILE_MODE : stats.mode & 0o7777, stats);
+      const now = readConfigFile(path);
+      if (now.target === target && now.text === next) return null;
+      if (now.text !== text || now.target !== target) throw changedMeanwhile(path);
+      const copy = stats === null || !isCopied ? null : copyBeside(file);
+      renameSync(draft, target);
+      return copy;
+    } finally {
+      rmSync(draft, { force: true });
+    }
+  });
+}
+
+/** Deletes a file. Throws AppError, and then the file is as it was. */
+export function deleteConfigFile(file: ConfigFile): void {
+  alone(file, () => {
+    writable(file.path, file.target);
+    if (readConfigFile(file.path).text !== file.text) throw changedMeanwhile(file.path);
+    rmSync(file.target);
+  });
+}
+
+export function deleteBackups(file: ConfigFile, backups: readonly Backup[]): void {
+  attempt(file.path, () => {
+    for (const { path } of backups) rmSync(path, { force: true });
+  });
+}
+
+/** A rename replaces a read-only file too, but then somebody has protected it on purpose, or another program makes it. */
+function writable(path: string, target: string): Stats {
+  const stats = checked(path, target);
+  if ((stats.mode & 0o222) === 0) throw refusal(path, own("it is read-only"));
+  return stats;
+}
+
+/** Two runs of `setup` could otherwise both find the file unchanged, and the second would undo what the first wrote. */
+function alone<T>({ path, target, text }: ConfigFile, action: () => T): T {
+  const lock = `${target}.prefect-mcp-bun.lock`;
+  return attempt(path, () => {
+    if (text === null) mkdirSync(dirname(target), { recursive: true });
+    try {
+      mkdirSync(lock);
+    } catch (error) {
+      if (systemCode(error) !== "EEXIST") throw error;
+      const what = sentence`another run of setup is writing it. If none is running, delete the folder ${asPlace(lock)}`;
+      throw refusal(path, what);
+    }
+    try {
+      return action();
+    } finally {
+      rmSync(lock, { recursive: true, force: true });
+    }
+  });
+}
+
+function changedMeanwhile(path: string): AppError {
+  return refusal(path, own("another program has changed it meanwhile; run setup again"));
 }
 
 function writeDraft(draft: string, text: string, mode: number, stats: Stats | null): void {
   const fd = openSync(draft, "wx", mode);
   try {
-    writeSync(fd, text);
+    // Unlike `writeSync`, it continues where the system has written a part only.
+    writeFileSync(fd, text);
     fsyncSync(fd);
   } finally {
     closeSync(fd);

@@ -42,9 +42,14 @@ export function readEntry(format: FileFormat, text: string, path: readonly strin
   return valueIn(parsed(format, text), path);
 }
 
+/** Members that say how the server is started. Of all others a person may have chosen another value, which stays. */
+const START = new Set(["command", "cmd", "args", "type", "source", "name"]);
+/** Lists that gain our values and keep theirs. */
+const UNITED = new Set(["autoApprove"]);
+
 /**
- * The text with an entry. Members that the entry has already, and that are not among ours, stay: a timeout, more variables. The same text
- * when nothing differs.
+ * The text with an entry. Members that the entry has already stay: a timeout, more variables, a switch that is off. Only those that start
+ * the server get our value. The same text when nothing differs.
  */
 export function withEntry(format: FileFormat, text: string, path: readonly string[], entry: Entry): string {
   const known = readEntry(format, text, path);
@@ -53,9 +58,26 @@ export function withEntry(format: FileFormat, text: string, path: readonly strin
   return Object.entries(entry).reduce((result, [key, value]) => {
     const at = [...path, key];
     const current = readEntry(format, result, at);
-    if (isPlainTable(value) && isPlainTable(current)) return withEntry(format, result, at, value as Entry);
+    if (UNITED.has(key) && Array.isArray(current)) return withListed(format, result, at, value as readonly string[]);
+    if (isPlainTable(value) && isPlainTable(current)) return withMissing(format, result, at, value as Entry);
+    if (current !== undefined && !START.has(key)) return result;
     return Bun.deepEquals(current, value) ? result : setProven(format, result, at, value);
   }, text);
+}
+
+/** The text with the members that a table lacks. */
+function withMissing(format: FileFormat, text: string, path: readonly string[], table: Entry): string {
+  return Object.entries(table).reduce((result, [key, value]) => {
+    const at = [...path, key];
+    const current = readEntry(format, result, at);
+    if (isPlainTable(value) && isPlainTable(current)) return withMissing(format, result, at, value as Entry);
+    return current === undefined ? setProven(format, result, at, value) : result;
+  }, text);
+}
+
+/** The text with exactly this entry: members that it does not have are removed. */
+export function withOnlyEntry(format: FileFormat, text: string, path: readonly string[], entry: Entry): string {
+  return Bun.deepEquals(readEntry(format, text, path), entry) ? text : setProven(format, text, path, entry);
 }
 
 function setProven(format: FileFormat, text: string, path: readonly string[], value: Member): string {

@@ -2,11 +2,13 @@
 import type { Launch } from "./client.ts";
 import { isPlainTable } from "./formats/nested.ts";
 
-/** Whether an entry starts this program, from wherever it was installed. */
-export function isOurs(entry: unknown, launch: Pick<Launch, "command" | "args">): boolean {
+/** Whether an entry starts this program, from wherever it was installed. `words`: those that start this one. */
+export function isOurs(entry: unknown, words: readonly string[]): boolean {
   const text = JSON.stringify(entry) ?? "";
-  const program = launch.args.find((word) => /\.[jt]s$/.test(word)) ?? launch.command;
-  return text.includes("prefect-mcp-bun") || text.includes(JSON.stringify(program).slice(1, -1));
+  if (text.includes("prefect-mcp-bun")) return true;
+  // Other servers are started by the same Bun, so the last word is compared and not the first one.
+  const program = words.at(-1);
+  return program !== undefined && text.includes(JSON.stringify(program));
 }
 
 export interface KnownEntry extends Launch {
@@ -25,9 +27,8 @@ export function knownEntry(entry: unknown): KnownEntry | null {
   return { command, args, env, isOff: entry.enabled === false || entry.disabled === true };
 }
 
-/** Names of flags (`--profile`) among the words of an entry's command. Their values may be private. */
-export function flagsOf(entry: unknown): string[] {
-  const words = isPlainTable(entry) ? Object.values(entry).filter(Array.isArray).flat() : [];
-  const flags = words.map((word) => (typeof word === "string" ? /^--[a-z][a-z-]*/.exec(word)?.[0] : undefined));
-  return flags.filter((flag) => flag !== undefined);
+/** The key of the table with variables of an entry. */
+export function variablesKey(entry: unknown): string | null {
+  if (!isPlainTable(entry)) return null;
+  return ["env", "environment", "envs"].find((key) => isPlainTable(entry[key])) ?? null;
 }

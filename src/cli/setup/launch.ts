@@ -4,6 +4,7 @@ import { AppError } from "../../errors.ts";
 import { asName, asNames, asPlace, asShellWord, own, type Sentence, sentence } from "../../lib/shown-text.ts";
 import type { Launch, Machine, McpClient } from "./client.ts";
 import { pathsOf } from "./client-folders.ts";
+import { flagsIn, type KeptWords, mergedWords, NO_WORDS } from "./kept-words.ts";
 
 const PACKAGE = "prefect-mcp-bun";
 
@@ -18,28 +19,32 @@ export interface Program {
 
 /** The file system inside of a compiled program: `/$bunfs/root/…`, on Windows `B:\~BUN\root\…`. */
 const isCompiled = (entry: string) => /^(\/\$bunfs\/|[A-Z]:[\\/]~BUN[\\/])/i.test(entry);
-/** Folders of `bunx` and `npx` that are emptied from time to time. */
-const isTemporary = (path: string) => /[\\/](bunx-\d+-|_npx[\\/])/.test(path);
+/** Folders of `bunx`, `npx`, `pnpm dlx` and `yarn dlx` that are emptied from time to time. */
+const isTemporary = (path: string) => /[\\/](bunx-\d+-|_npx[\\/]|dlx-|dlx[\\/])/.test(path);
+/** On Windows a client can start these only through a shell. */
+const isScript = (path: string) => /\.(cmd|bat|ps1)$/i.test(path);
 
 /** The words that start `serve`, without its flags. */
 export function programWords({ executable, entry, real }: Program, machine: Machine): readonly string[] {
-  if (isCompiled(entry)) return [executable];
-  const bun = lastingBun(executable, real, machine);
+  if (isCompiled(entry)) return [lasting(PACKAGE, executable, real, machine)];
+  const bun = lasting("bun", executable, real, machine);
   // `bun x` is `bunx`: it fetches the package again when its cache is empty.
   return isTemporary(entry) ? [bun, "x", PACKAGE] : [bun, entry];
 }
 
 /**
- * Bun by a path that an upgrade keeps: `bun` on PATH where it is a link to this one (Homebrew's own path has the version in it), or
+ * A program by a path that an upgrade keeps: that of PATH where it is a link to this one (Homebrew's own path has the version in it), or
  * another installed Bun where this one is in a cache.
  */
-function lastingBun(executable: string, real: Program["real"], machine: Machine): string {
+function lasting(name: string, executable: string, real: Program["real"], machine: Machine): string {
   const { join } = pathsOf(machine);
-  const own = join(machine.home, ".bun", "bin", machine.platform === "win32" ? "bun.exe" : "bun");
-  const others = [machine.which("bun"), machine.exists(own) ? own : null].filter(
-    (path) => path !== null && !isTemporary(path),
+  const isWindows = machine.platform === "win32";
+  const own = join(machine.home, ".bun", "bin", isWindows ? `${name}.exe` : name);
+  const others = [machine.which(name), name === "bun" && machine.exists(own) ? own : null].filter(
+    (path) => path !== null && !isTemporary(path) && !isScript(path),
   ) as string[];
-  const same = others.find((path) => real(path) === real(executable));
+  const file = (path: string) => (isWindows ? real(path).toLowerCase() : real(path));
+  const same = others.find((path) => file(path) === file(executable));
   if (same !== undefined) return same;
   return isTemporary(executable) ? (others[0] ?? executable) : executable;
 }
@@ -52,13 +57,26 @@ export interface LaunchInput {
   settingsWith(env: Machine["env"], flags: Readonly<Record<string, string>>): ResolvedSettings;
   /** Setting flags of the command line: they are passed to the server. */
   readonly flags: Readonly<Record<string, string>>;
+  readonly present?: PresentLaunch;
   readonly machine: Machine;
   readonly cwd: string;
   /** Whether a value of the setting is a secret. */
   isSecret(name: string): boolean;
 }
 
+/** What the client's present entry has beyond the program, and what of it stays. */
+export interface PresentLaunch {
+  readonly words: KeptWords;
+  readonly env: Readonly<Record<string, string>>;
+  /** Flags that are removed, because the command line names another Prefect. */
+  readonly dropped: ReadonlySet<string>;
+}
+
 export interface ClientLaunch extends Launch {
+  /** `args`, with `…` for values that were in the entry before. */
+  readonly shownArgs: readonly string[];
+  /** Names of flags and variables of the present entry that stay. */
+  readonly kept: readonly string[];
   /** What works less well than it could. */
   readonly notes: readonly Sentence[];
 }
@@ -69,10 +87,12 @@ export interface ClientLaunch extends Launch {
  * them, and a credential is never written: it has to be in a profile. Throws AppError where a credential would not reach the server.
  */
 export function launchFor(client: McpClient, input: LaunchInput): ClientLaunch {
-  const { words, machine } = input;
+  const { words, machine, present = NOTHING_PRESENT } = input;
   const [command = "", ...rest] = words;
-  const passed = passedVariables(client, machine.env);
-  const flags = absolute(input.flags, input);
+  const passed = { ...passedVariables(client, machine.env), ...present.env };
+  const asked = absolute(input.flags, input);
+  const known = Object.entries(flagsIn(present.words.ofProgram)).filter(([flag]) => !present.dropped.has(flag));
+  const flags: Record<string, string> = { ...Object.fromEntries(known), ...asked };
   const profile = machine.env.PREFECT_PROFILE;
   if (profile && passed.PREFECT_PROFILE !== profile && !("profile" in flags)) flags.profile = profile;
   const env: Record<string, string> = {};
@@ -90,9 +110,14 @@ export function launchFor(client: McpClient, input: LaunchInput): ClientLaunch {
     throw secretError(client, input);
   if (isTemporary(command))
     notes.push(own("Bun itself is in a cache that can be emptied: install it (https://bun.sh) and run setup again."));
-  const args = [...rest, ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value])];
-  return { command, args, env, notes };
+  const merge = { flags, replaced: new Set(Object.keys(asked)), dropped: present.dropped };
+  const merged = mergedWords(present.words.ofProgram, merge);
+  const start = [...(rest[0] === "x" || rest.length === 0 ? [] : present.words.ofBun), ...rest];
+  const kept = [...present.words.ofBun, ...merged.kept, ...Object.keys(present.env)];
+  return { command, args: [...start, ...merged.words], shownArgs: [...start, ...merged.shown], env, notes, kept };
 }
+
+const NOTHING_PRESENT: PresentLaunch = { words: NO_WORDS, env: {}, dropped: new Set() };
 
 /** Variables that the client passes on, of those that matter here. */
 function passedVariables({ passes }: McpClient, env: Machine["env"]): Record<string, string> {

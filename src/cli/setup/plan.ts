@@ -1,17 +1,29 @@
 /** What `setup` would change for one client. Files are read, nothing is written. */
 import { AppError } from "../../errors.ts";
 import { asPlace, asReason, quote, sentence } from "../../lib/shown-text.ts";
-import type { Entry, Launch, Machine, McpClient } from "./client.ts";
-import { type ConfigFile, readConfigFile } from "./config-file.ts";
-import { readEntry, UneditableError, withEntry, withListed, withoutEntry, withoutListed } from "./edit-config.ts";
+import type { Entry, Machine, McpClient } from "./client.ts";
+import { type Backup, type ConfigFile, readConfigFile } from "./config-file.ts";
+import {
+  readEntry,
+  UneditableError,
+  withEntry,
+  withListed,
+  withOnlyEntry,
+  withoutEntry,
+  withoutListed,
+} from "./edit-config.ts";
 import type { FileFormat } from "./formats/format.ts";
 import { loadFormat } from "./formats/load-format.ts";
-import { flagsOf, isOurs } from "./known-entry.ts";
+import { isOurs, type KnownEntry, knownEntry, variablesKey } from "./known-entry.ts";
+import type { ClientLaunch } from "./launch.ts";
+import { textBefore } from "./text-before.ts";
 
 export interface FileChange {
   readonly file: ConfigFile;
-  /** The same text as in the file where nothing has to be changed. */
-  readonly next: string;
+  /** The same text as in the file where nothing has to be changed; null: the file is deleted, because `setup` made it. */
+  readonly next: string | null;
+  /** Copies of earlier texts that are deleted with this change, because they can be made from what stays. */
+  readonly obsolete: readonly Backup[];
 }
 
 export interface ClientPlan {
@@ -19,20 +31,32 @@ export interface ClientPlan {
   readonly action: "add" | "change" | "keep" | "remove" | "absent";
   /** What the file will contain of this server; "" when it is removed. Members that others added are not in it. */
   readonly shown: string;
-  /** Flags that the present entry passes to the program and the new one does not. */
-  readonly droppedFlags: readonly string[];
+  /** The client is configured not to start the server. */
+  readonly isOff: boolean;
   readonly changes: readonly FileChange[];
 }
 
-export interface PlanInput {
+/** Where the entry is, and by which words it is recognized. */
+export interface EntryPlace {
   readonly client: McpClient;
   readonly machine: Machine;
   /** Name of the server in the client. */
   readonly name: string;
-  readonly launch: Launch;
+  /** The words that start `serve` of this program. */
+  readonly words: readonly string[];
+}
+
+export interface PlanInput extends EntryPlace {
+  readonly launch: Pick<ClientLaunch, "command" | "args" | "shownArgs" | "env">;
   /** Tools that the client may call without asking; none: no rule is written. */
   readonly approved: readonly string[];
+  /** Variables that are taken out of the present entry. */
+  readonly droppedVariables: readonly string[];
+  /** The present entry is replaced as a whole. */
+  readonly isReplacing: boolean;
 }
+
+export const isChange = ({ file, next }: FileChange): boolean => next === null || next !== (file.text ?? "");
 
 function newEntry({ client, name, launch, approved }: PlanInput): Entry {
   return client.entry(launch, name, client.allowing === "entry" ? approved : []);
@@ -40,21 +64,42 @@ function newEntry({ client, name, launch, approved }: PlanInput): Entry {
 
 /** What the file of the client has to contain, whether or not it can be edited. */
 export async function entryText(input: PlanInput): Promise<string> {
-  const { client, name } = input;
-  return (await loadFormat(client.format)).show([...client.servers, name], newEntry(input));
+  const { client, name, launch } = input;
+  const entry = newEntry({ ...input, launch: { ...launch, args: launch.shownArgs } });
+  return (await loadFormat(client.format)).show([...client.servers, name], entry);
+}
+
+/** The entry of this program that the client has already; null where there is none, or the file cannot be read. */
+export async function presentEntry({ client, machine, name, words }: EntryPlace): Promise<KnownEntry | null> {
+  try {
+    const { text } = readConfigFile(client.file(machine));
+    const entry = readEntry(await loadFormat(client.format), text ?? "", [...client.servers, name]);
+    return isOurs(entry, words) ? knownEntry(entry) : null;
+  } catch {
+    // The plan has the reason.
+    return null;
+  }
 }
 
 /** Throws AppError where the file cannot be edited, or the name belongs to another server. */
 export async function planAdding(input: PlanInput): Promise<ClientPlan> {
-  const { client, machine, name, launch, approved } = input;
+  const { client, machine, name, approved, droppedVariables, isReplacing } = input;
   const path = [...client.servers, name];
   const entry = newEntry(input);
   const format = await loadFormat(client.format);
   const file = readConfigFile(client.file(machine));
   const before = file.text ?? "";
   const known = editing(file, () => readEntry(format, before, path));
-  if (known !== undefined && !isOurs(known, launch)) throw foreignEntry(file, name);
-  const next = editing(file, () => withEntry(format, before, path, entry));
+  if (known !== undefined && !isOurs(known, input.words)) throw foreignEntry(file, name);
+  const next = editing(file, () => {
+    if (isReplacing) return withOnlyEntry(format, before, path, entry);
+    const variables = variablesKey(known);
+    const kept = (variables === null ? [] : droppedVariables).reduce(
+      (text, variable) => withoutEntry(format, text, [...path, variables ?? "", variable]),
+      before,
+    );
+    return withEntry(format, kept, path, entry);
+  });
   const rules = await ruleChanges(client, machine, (rule, other, text, list) =>
     withListed(
       other,
@@ -63,30 +108,35 @@ export async function planAdding(input: PlanInput): Promise<ClientPlan> {
       approved.map((tool) => rule(name, tool)),
     ),
   );
-  const isKept = next === before && rules.every((change) => change.next === (change.file.text ?? ""));
+  const changes = [{ file, next, obsolete: [] }, ...(approved.length === 0 ? [] : rules)];
   return {
     client,
-    action: known === undefined ? "add" : isKept ? "keep" : "change",
-    shown: format.show(path, entry),
-    droppedFlags: flagsOf(known).filter((flag) => !flagsOf(entry).includes(flag)),
-    changes: [{ file, next }, ...(approved.length === 0 ? [] : rules)],
+    action: known === undefined ? "add" : changes.some(isChange) ? "change" : "keep",
+    shown: await entryText(input),
+    isOff: known !== undefined && !isReplacing && knownEntry(known)?.isOff === true,
+    changes,
   };
 }
 
 /** Throws AppError like `planAdding`. */
-export async function planRemoving({ client, machine, name, launch }: PlanInput): Promise<ClientPlan> {
+export async function planRemoving({ client, machine, name, words }: EntryPlace): Promise<ClientPlan> {
   const path = [...client.servers, name];
   const format = await loadFormat(client.format);
   const file = readConfigFile(client.file(machine));
   const before = file.text ?? "";
   const known = editing(file, () => readEntry(format, before, path));
-  if (known === undefined) return { client, action: "absent", shown: "", droppedFlags: [], changes: [] };
-  if (!isOurs(known, launch)) throw foreignEntry(file, name);
-  const next = editing(file, () => withoutEntry(format, before, path));
+  const plan = { client, shown: "", isOff: false };
+  if (known === undefined) return { ...plan, action: "absent", changes: [] };
+  if (!isOurs(known, words)) throw foreignEntry(file, name);
+  const exact = textBefore(file, {
+    isFromBefore: (text) => readEntry(format, text, path) === undefined,
+    again: (text, later) => withEntry(format, text, path, readEntry(format, later, path) as Entry),
+  });
+  const change = exact ?? { next: editing(file, () => withoutEntry(format, before, path)), obsolete: [] };
   const rules = await ruleChanges(client, machine, (rule, other, text, list) =>
     withoutListed(other, text, list, (value) => typeof value === "string" && value.startsWith(rule(name, ""))),
   );
-  return { client, action: "remove", shown: "", droppedFlags: [], changes: [{ file, next }, ...rules] };
+  return { ...plan, action: "remove", changes: [{ file, ...change }, ...rules] };
 }
 
 type EditRules = (
@@ -99,9 +149,21 @@ type EditRules = (
 /** The change of the file with allow rules, where that is another file than the one with the servers. */
 async function ruleChanges({ allowing }: McpClient, machine: Machine, edit: EditRules): Promise<FileChange[]> {
   if (allowing === null || allowing === "entry") return [];
+  const { rule, rules } = allowing;
   const file = readConfigFile(allowing.file(machine));
   const format = await loadFormat("json");
-  return [{ file, next: editing(file, () => edit(allowing.rule, format, file.text ?? "", allowing.rules)) }];
+  const before = file.text ?? "";
+  const next = editing(file, () => edit(rule, format, before, rules));
+  const listed = (text: string) =>
+    [readEntry(format, text, rules) ?? []].flat().filter((one) => typeof one === "string");
+  const remaining = listed(next);
+  const removed = (text: string) => listed(text).filter((one) => !remaining.includes(one));
+  if (removed(before).length === 0) return [{ file, next, obsolete: [] }];
+  const exact = textBefore(file, {
+    isFromBefore: (text) => removed(before).some((one) => !listed(text).includes(one)),
+    again: (text, later) => withListed(format, text, rules, removed(later)),
+  });
+  return [{ file, ...(exact ?? { next, obsolete: [] }) }];
 }
 
 function foreignEntry({ path }: ConfigFile, name: string): AppError {

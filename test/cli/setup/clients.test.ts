@@ -58,6 +58,21 @@ describe("the files of clients", () => {
     });
   });
 
+  test("on Windows without APPDATA, with spaces, on a network drive, and with a relative variable", () => {
+    const roaming = (home: string, env: Record<string, string> = {}) =>
+      filesOn(machine("win32", home, { env }))["claude-desktop"];
+    expect(roaming("c:\\Users\\Ada B")).toBe("c:\\Users\\Ada B\\AppData\\Roaming\\Claude\\claude_desktop_config.json");
+    expect(roaming("\\\\server\\share\\ada")).toBe(
+      "\\\\server\\share\\ada\\AppData\\Roaming\\Claude\\claude_desktop_config.json",
+    );
+    expect(roaming("C:\\Users\\ada", { APPDATA: "%USERPROFILE%\\AppData" })).toBe(roaming("C:\\Users\\ada"));
+    const relative = machine("linux", "/home/ada", { env: { XDG_CONFIG_HOME: "conf", CODEX_HOME: "." } });
+    expect(filesOn(relative)).toMatchObject({
+      goose: "/home/ada/.config/goose/config.yaml",
+      codex: "/home/ada/.codex/config.toml",
+    });
+  });
+
   test("follow the variables that clients follow", () => {
     const env = {
       CODEX_HOME: "/c",

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readConfigFile, writeConfigFile } from "../../../src/cli/setup/config-file.ts";
+import { backupsOf, deleteConfigFile, readConfigFile, writeConfigFile } from "../../../src/cli/setup/config-file.ts";
 
 let root: string;
 beforeEach(() => {
@@ -60,11 +60,58 @@ describe("a client's file", () => {
       "its symbolic link leads to nothing",
     ],
     ["a folder", (path: string) => mkdirSync(path), "it is not a file"],
+    [
+      "below a file",
+      (path: string) => {
+        rmSync(root, { recursive: true });
+        writeFileSync(root, "");
+        return path;
+      },
+      "a part of its path is a file, not a folder",
+    ],
     ["bytes that are no text", (path: string) => writeFileSync(path, Buffer.from([0x7b, 0xff, 0x7d])), "not UTF-8"],
   ])("that is %s is refused", (_, make, reason) => {
     const path = join(root, "mcp.json");
     make(path);
     expect(() => readConfigFile(path)).toThrow(reason);
+  });
+
+  test("that is read-only is left as it is, and so is the folder", () => {
+    const path = join(root, "mcp.json");
+    writeFileSync(path, "old");
+    chmodSync(path, 0o444);
+    const read = readConfigFile(path);
+    expect(() => writeConfigFile(read, "new")).toThrow("it is read-only");
+    expect(() => deleteConfigFile(read)).toThrow("it is read-only");
+    expect(readFileSync(path, "utf8")).toBe("old");
+    expect(readdirSync(root)).toEqual(["mcp.json"]);
+  });
+
+  test("has a numbered copy of each text that it had, and none is overwritten", () => {
+    const path = join(root, "mcp.json");
+    const first = `${path}.before-prefect-mcp-bun`;
+    writeFileSync(path, "one");
+    expect(writeConfigFile(readConfigFile(path), "two")).toBe(first);
+    expect(writeConfigFile(readConfigFile(path), "three")).toBe(`${first}.2`);
+    writeFileSync(path, "one");
+    expect(writeConfigFile(readConfigFile(path), "four")).toBe(first);
+    expect(backupsOf(readConfigFile(path))).toEqual([
+      { path: first, text: "one" },
+      { path: `${first}.2`, text: "two" },
+    ]);
+  });
+
+  test("that another run is writing is left to it", () => {
+    const path = join(root, "mcp.json");
+    writeFileSync(path, "old");
+    const read = readConfigFile(path);
+    mkdirSync(`${path}.prefect-mcp-bun.lock`);
+    expect(() => writeConfigFile(read, "new")).toThrow("another run of setup is writing it");
+    rmSync(`${path}.prefect-mcp-bun.lock`, { recursive: true });
+    // The other run has written the same.
+    writeFileSync(path, "new");
+    expect(writeConfigFile(read, "new")).toBeNull();
+    expect(readdirSync(root)).toEqual(["mcp.json"]);
   });
 
   test("that the client has changed meanwhile is left as it is, and no draft is left", () => {

@@ -54,6 +54,25 @@ describe("the command of the server", () => {
   });
 });
 
+test("on Windows Bun is named by its program and not by a script, whatever the case of its drive", () => {
+  const on = (which: string) => machine({ platform: "win32", home: "C:\\Users\\Ada B", which: () => which });
+  const words = (executable: string, which: string) =>
+    programWords({ executable, entry: "C:\\Users\\Ada B\\p.js", real }, on(which));
+  const bun = "C:\\Program Files\\bun\\bun.exe";
+  expect(words("c:\\program files\\bun\\bun.exe", bun)).toEqual([bun, "C:\\Users\\Ada B\\p.js"]);
+  const cached = "C:\\Users\\Ada B\\AppData\\Local\\npm-cache\\_npx\\ab12\\node_modules\\bun\\bin\\bun.exe";
+  expect(words(cached, "C:\\Users\\Ada B\\AppData\\Roaming\\npm\\bun.cmd")[0]).toBe(cached);
+  expect(words(cached, bun)[0]).toBe(bun);
+});
+
+test("a compiled program is named by the link that an upgrade keeps", () => {
+  const brew = "/opt/homebrew/Cellar/prefect-mcp-bun/0.1.0/bin/prefect-mcp-bun";
+  const linked = (path: string) => (path === "/opt/homebrew/bin/prefect-mcp-bun" ? brew : path);
+  const on = machine({ which: (name) => `/opt/homebrew/bin/${name}` });
+  const words = programWords({ executable: brew, entry: "/$bunfs/root/x", real: linked }, on);
+  expect(words).toEqual(["/opt/homebrew/bin/prefect-mcp-bun"]);
+});
+
 describe("what reaches the server", () => {
   let home: string;
   let cwd: string;
