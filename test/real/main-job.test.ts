@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { systemClock } from "../../src/lib/clock.ts";
 import { ExactNumber, parseJson } from "../../src/lib/exact-json.ts";
 import { parseIsoUs } from "../../src/lib/time.ts";
 import type { PrefectEvent } from "../../src/model/events/event.ts";
@@ -44,6 +45,11 @@ beforeAll(async () => {
   await waitUntil("the worker has reported both of its runs", executed, (events) => events.length === 2);
   (await working).kill("SIGINT");
   await (await working).exited;
+  // A run that becomes Late between two readings would be a difference between their answers.
+  const scheduled = () =>
+    pagesOf<FlowRun>("/flow_runs/filter", { flow_runs: { state: { name: { any_: ["Scheduled"] } } } });
+  const isDue = (run: FlowRun) => (parseIsoUs(run.expected_start_time ?? "") ?? 0) < systemClock.nowUs();
+  await waitUntil("every run that is due has become Late", scheduled, (runs) => !runs.some(isDue));
   await prefect.settled();
 });
 
