@@ -90,10 +90,12 @@ async function carryOut(
 ): Promise<ChangeResult> {
   const { signal, waitMs } = change;
   const startMs = ctx.clock.steadyMs();
+  const sentUs = ctx.clock.nowUs();
   const sent = await sendPlan(plan, { writer: acting.writer(), signal, progress: change.progress });
   const total = Math.ceil(waitMs / 1000);
   const waited = () => Math.round((ctx.clock.steadyMs() - startMs) / 1000);
   const steps = await watchEffect(ctx, plan, sent, {
+    sentUs,
     waitMs,
     signal,
     progress: (message) => change.progress(plan.steps.length + waited(), plan.steps.length + total, message),

@@ -24,6 +24,20 @@ export interface Judgement {
   readonly reason: string | null;
 }
 
+/** Objects that are changed and that the record reads as lists. */
+export type ChangeableKind = "deployment" | "work_pool" | "work_queue" | "automation" | "concurrency_limit";
+
+/** How the record shows a change: by the event of a state, or by a reading of the object that has it. Null: it cannot. */
+export type RecordedAs =
+  | { readonly eventId: string }
+  | {
+      readonly kind: ChangeableKind;
+      readonly id: string;
+      /** Whether this reading has the change. */
+      isShown(doc: object): boolean;
+    }
+  | null;
+
 /** The object that is changed, as Prefect has it at one moment. */
 export interface Observation {
   /** The change is in force. */
@@ -33,8 +47,8 @@ export interface Observation {
   readonly state: string;
   /** Since when, ISO 8601; null where Prefect has no time of it. */
   readonly since: string | null;
-  /** Id of the event that reports it; null where the change is not looked for in the event record: only states of runs have known ids. */
-  readonly eventId: string | null;
+  /** What the record holds once it has seen the change. */
+  readonly recorded: RecordedAs;
   /** What the change created. */
   readonly created?: { readonly kind: NamedKind; readonly id: string; readonly name: string };
 }

@@ -2,10 +2,13 @@
 import { type Acting, toChangeAccess } from "../../src/acting/access.ts";
 import { createConfirmations } from "../../src/acting/confirmations.ts";
 import { AppError } from "../../src/errors.ts";
+import type { LiveBatch } from "../../src/model/events/live-batch.ts";
 import type { JsonObject, State } from "../../src/model/objects.ts";
 import { ALL_PERMISSIONS, type Permission } from "../../src/model/verbs.ts";
 import type { WriteOutcome, WriteRequest } from "../../src/prefect/write-api.ts";
 import { withLimits } from "../../src/queries/source/context.ts";
+import { inTransaction } from "../../src/store/database.ts";
+import { upsertObjects } from "../../src/store/objects/objects.ts";
 import { everyTool } from "../../src/tools/index.ts";
 import {
   aConcurrencyLimit,
@@ -129,8 +132,9 @@ export const CASES: readonly ActingCase[] = [
   { permission: "change_automation.create", args: { action: "create", definition: DEFINITION } },
 ];
 
-export async function openActingHarness(): Promise<ActingHarness> {
-  const harness = await openToolHarness({ record: false });
+/** `record`: there is a record, and what is handed over is written to it, or is not. */
+export async function openActingHarness(record: "none" | "written" | "not written" = "none"): Promise<ActingHarness> {
+  const harness = await openToolHarness({ record: record !== "none" });
   const objects = harness.fake.workspace;
   const clock = {
     ...harness.query.clock,
@@ -168,7 +172,14 @@ export async function openActingHarness(): Promise<ActingHarness> {
     async call(name, args, options = {}) {
       const tool = everyTool().find((one) => one.name === name);
       if (!tool) throw new Error(`no tool ${name}`);
-      const query = { ...withLimits(harness.query, {}), clock, changes: toChangeAccess(acting) };
+      const saveLive = (batch: LiveBatch) => {
+        if (record === "written" && "isWhole" in batch)
+          inTransaction(
+            harness.db,
+            () => void upsertObjects(harness.db, batch.kind, batch.rows, batch.readUs, batch.isWhole),
+          );
+      };
+      const query = { ...withLimits(harness.query, {}), clock, saveLive, changes: toChangeAccess(acting) };
       const { structuredContent, content } = await callWith(query, tool, args, options);
       return { structured: structuredContent, text: content.map(({ text }) => text).join("\n") };
     },

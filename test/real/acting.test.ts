@@ -325,6 +325,9 @@ describe("a change", () => {
       expect(answer.isError).toBe(false);
       expect(answer.structured).toMatchObject({ complete: true, done: preview.count, of: preview.count });
       expect(sent()).toEqual(confirmed.requests);
+      const recordedAs = /^(change_flow_run|run_deployment)$/.test(tool) ? "event" : "reading";
+      for (const result of answer.structured.results)
+        expect(result).toMatchObject({ recorded_at: expect.any(String), recorded_as: recordedAs });
       await effect(answer);
 
       const replayed = await call(tool, { ...given, confirm: confirmed.confirm });

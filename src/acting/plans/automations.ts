@@ -44,7 +44,11 @@ async function planSwitch({ query, live }: PlanContext, { action, automation }: 
         target: 0,
         observe: async (reader) => {
           const now = await readAutomation(reader, id);
-          return seenAs(now.enabled === enabled, now.enabled === false ? "disabled" : "enabled");
+          return seenAs(now.enabled === enabled, now.enabled === false ? "disabled" : "enabled", {
+            kind: "automation",
+            id,
+            isShown: (doc: Partial<Automation>) => doc.enabled === enabled,
+          });
         },
       },
     ],
@@ -74,7 +78,9 @@ async function planNew({ live }: PlanContext, definition: JsonObject | undefined
           const made = (await readNamed(reader, name)).find(({ id }) => !known.has(id));
           if (made === undefined) throw new AppError("not_found", "not created yet");
           const state = made.enabled === false ? "disabled" : "enabled";
-          return { ...seenAs(true, state), created: { kind: "automation", id: made.id, name: made.name } };
+          const { id } = made;
+          const seen = seenAs(true, state, { kind: "automation", id, isShown: () => true });
+          return { ...seen, created: { kind: "automation", id, name: made.name } };
         },
       },
     ],

@@ -8,7 +8,7 @@ import type { WriteRequest } from "../../prefect/write-api.ts";
 import { limitSubject } from "../../queries/limits/limit-slots.ts";
 import { resolveName } from "../../queries/names/names.ts";
 import type { LiveReader } from "../../queries/source/live.ts";
-import type { ChangePlan, PlanContext, Step, Target } from "../plan.ts";
+import type { ChangePlan, PlanContext, RecordedAs, Step, Target } from "../plan.ts";
 import { type LimitHolder, readHolders } from "./limit-holders.ts";
 import { seenAs } from "./schedules.ts";
 
@@ -47,7 +47,11 @@ function planLimit(limit: ConcurrencyLimit, to: number | undefined): ChangePlan 
         target: 0,
         observe: async (live) => {
           const now = await readLimit(live, limit);
-          return seenAs(Number(now.limit) === to, `limit ${now.limit}`);
+          return seenAs(
+            Number(now.limit) === to,
+            `limit ${now.limit}`,
+            shownIn(limit, (doc) => Number(doc.limit) === to),
+          );
         },
       },
     ],
@@ -76,7 +80,7 @@ async function planFree({ query, live }: PlanContext, limit: ConcurrencyLimit): 
     summary: sentence`Free ${counted(leaked, "slot")} of the concurrency limit ${asName(limit.name)} that no run in progress holds.`,
     targets: [{ ...targetOf(limit), alive: alive.map(toJson), ended: dead.map(toJson) }],
     steps: [
-      ...released.map((holder) => releaseStep(key, holder)),
+      ...released.map((holder) => releaseStep(limit, taken, key, holder)),
       ...(released.length < leaked ? [setTakenStep(limit, taken, left)] : []),
     ],
     notes: [
@@ -94,14 +98,18 @@ async function planFree({ query, live }: PlanContext, limit: ConcurrencyLimit): 
  * Releases the slot of a task run that has ended, together with its lease. With the number of slots alone the lease would remain, and
  * Prefect would free the slot a second time when it expires.
  */
-function releaseStep(tag: string, { id }: LimitHolder): Step {
+function releaseStep(limit: ConcurrencyLimit, taken: number, tag: string, { id }: LimitHolder): Step {
   return {
     request: { method: "POST", path: "/concurrency_limits/decrement", body: { names: [tag], task_run_id: id } },
     target: 0,
     observe: async (live) => {
       const row = (await live.api.filterTagLimits(live.options())).find((one) => one.tag === tag);
       const holders = Array.isArray(row?.active_slots) ? row.active_slots : [];
-      return seenAs(!holders.includes(id), `held by ${counted(holders.length, "task run")}`);
+      return seenAs(
+        !holders.includes(id),
+        `held by ${counted(holders.length, "task run")}`,
+        shownIn(limit, (doc) => Number(doc.active_slots) < taken),
+      );
     },
   };
 }
@@ -113,9 +121,18 @@ function setTakenStep(limit: ConcurrencyLimit, taken: number, left: number): Ste
     observe: async (live) => {
       const now = Number((await readLimit(live, limit)).active_slots ?? 0);
       // Others may have taken some of the freed slots meanwhile.
-      return seenAs(now < taken || now === left, takenText(now, limit));
+      const isFreed = (slots: number) => slots < taken || slots === left;
+      return seenAs(
+        isFreed(now),
+        takenText(now, limit),
+        shownIn(limit, (doc) => isFreed(Number(doc.active_slots))),
+      );
     },
   };
+}
+
+function shownIn({ id }: ConcurrencyLimit, isShown: (doc: Partial<ConcurrencyLimit>) => boolean): RecordedAs {
+  return { kind: "concurrency_limit", id, isShown };
 }
 
 const toJson = ({ id, name, state }: LimitHolder) => ({ id, name, state });

@@ -69,7 +69,7 @@ export async function observeRun(
     isFinal: isTerminal(last.type),
     state: last.name ?? last.type,
     since: last.timestamp,
-    eventId: last.id,
+    recorded: last.id ? { eventId: last.id } : null,
   };
 }
 
@@ -84,7 +84,7 @@ export async function observeCreated(live: LiveReader, answer: unknown, idempote
     isFinal: true,
     state: run.state_name ?? run.state_type ?? "unknown",
     since: run.state?.timestamp ?? null,
-    eventId: run.state_id ?? null,
+    recorded: run.state_id ? { eventId: run.state_id } : null,
     created: { kind: "flow_run", id: run.id, name: run.name },
   };
 }

@@ -5,7 +5,7 @@ import { fullName } from "../../model/objects/full-name.ts";
 import type { Deployment, DeploymentSchedule } from "../../model/objects.ts";
 import { resolveName } from "../../queries/names/names.ts";
 import type { LiveReader } from "../../queries/source/live.ts";
-import type { ChangePlan, Observation, PlanContext, Step, Target } from "../plan.ts";
+import type { ChangePlan, Observation, PlanContext, RecordedAs, Step, Target } from "../plan.ts";
 
 export interface ScheduleChange {
   readonly action: "pause" | "resume";
@@ -69,7 +69,11 @@ function wholeDeployment(deployment: Deployment, name: string, isPause: boolean)
       target: 0,
       observe: async (live) => {
         const { paused } = await readDeployment(live, deployment.id);
-        return seenAs((paused === true) === isPause, paused === true ? "paused" : "not paused");
+        return seenAs((paused === true) === isPause, paused === true ? "paused" : "not paused", {
+          kind: "deployment",
+          id: deployment.id,
+          isShown: (doc: Partial<Deployment>) => (doc.paused === true) === isPause,
+        });
       },
     },
   };
@@ -97,15 +101,19 @@ function oneSchedule(deployment: Deployment, name: string, schedule: DeploymentS
       observe: async (live) => {
         const { schedules = [] } = await readDeployment(live, deployment.id);
         const now = schedules.find((one) => one.id === id)?.active;
-        return seenAs(now === !isPause, now === undefined ? "deleted" : now ? "active" : "paused");
+        return seenAs(now === !isPause, now === undefined ? "deleted" : now ? "active" : "paused", {
+          kind: "deployment",
+          id: deployment.id,
+          isShown: (doc: Partial<Deployment>) => doc.schedules?.find((one) => one.id === id)?.active === !isPause,
+        });
       },
     },
   };
 }
 
-/** Prefect keeps no time of it, and the id of an event about it is not known. */
-export function seenAs(isReached: boolean, state: string): Observation {
-  return { isReached, isFinal: isReached, state, since: null, eventId: null };
+/** An object without states: Prefect keeps no time of its changes. */
+export function seenAs(isReached: boolean, state: string, recorded: RecordedAs): Observation {
+  return { isReached, isFinal: isReached, state, since: null, recorded };
 }
 
 export function isAlready(name: string, isPause: boolean): AppError {

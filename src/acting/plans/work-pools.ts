@@ -51,18 +51,32 @@ export async function planWorkPools(ctx: PlanContext, change: WorkPoolChange): P
         target: 0,
         observe: async (reader) => {
           const now = (await reader.api.get(path, reader.options())) as WorkPool | WorkQueue;
-          if (change.action === "limit") {
-            const limit = now.concurrency_limit ?? null;
-            const isReached = limit === null ? change.no_limit === true : Number(limit) === change.limit;
-            return seenAs(isReached, limit === null ? "no limit" : `limit ${limit}`);
-          }
-          return seenAs((now.is_paused === true) === isPause, now.is_paused === true ? "paused" : "not paused");
+          const limit = now.concurrency_limit ?? null;
+          const state =
+            change.action === "limit"
+              ? limit === null
+                ? "no limit"
+                : `limit ${limit}`
+              : now.is_paused === true
+                ? "paused"
+                : "not paused";
+          return seenAs(isDone(change, now), state, {
+            kind,
+            id: before.id,
+            isShown: (doc: Partial<WorkPool | WorkQueue>) => isDone(change, doc),
+          });
         },
       },
     ],
     notes: change.limit === 0 ? [own("A limit of 0 lets no run start.")] : [],
     seen: [before.is_paused ?? null, before.concurrency_limit ?? null],
   };
+}
+
+function isDone({ action, limit, no_limit }: WorkPoolChange, now: Partial<WorkPool | WorkQueue>): boolean {
+  if (action !== "limit") return (now.is_paused === true) === (action === "pause");
+  const has = now.concurrency_limit ?? null;
+  return has === null ? no_limit === true : Number(has) === limit;
 }
 
 interface Place {

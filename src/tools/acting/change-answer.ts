@@ -18,6 +18,7 @@ import {
 } from "../../lib/shown-text.ts";
 import { formatIsoUs } from "../../lib/time.ts";
 import type { QueryContext } from "../../queries/source/context.ts";
+import { whyNoRecord } from "../../queries/source/no-record.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import { answerText, fenced } from "../answer/fenced.ts";
 import { freshnessFields, withoutWindow } from "../answer/freshness.ts";
@@ -85,11 +86,9 @@ export function sentAnswer(ctx: QueryContext, { tool, verb }: Called, { plan, st
   const done = steps.filter(({ outcome }) => outcome === "done").length;
   const unseen = steps.filter((step) => step.outcome === "done" && !isSeen(step)).length;
   const unknown = steps.filter(({ outcome }) => outcome === "unknown").length;
-  const unrecorded = steps.filter(
-    ({ outcome, effect }) => outcome === "done" && effect?.observation != null && effect.recordedAt === null,
-  );
-  const missed = unrecorded.filter(({ effect }) => effect?.observation?.eventId !== null).length;
-  const notSought = unrecorded.length - missed;
+  const missed = steps.filter(
+    ({ outcome, effect }) => outcome === "done" && effect?.observation != null && effect.recorded === null,
+  ).length;
   const notes: Sentence[] = [
     ...(unseen > 0
       ? [
@@ -101,14 +100,7 @@ export function sentAnswer(ctx: QueryContext, { tool, verb }: Called, { plan, st
           sentence`${counted(unknown, "request")} may still be carried out. Nothing is sent again; read the objects before another call.`,
         ]
       : []),
-    ...(missed > 0
-      ? [sentence`The event record has not seen ${counted(missed, "change")}; Prefect itself was read.`]
-      : []),
-    ...(notSought > 0
-      ? [
-          sentence`The event record was not searched for ${counted(notSought, "change")}; Prefect itself was read. what_changed lists changes of objects once they are recorded.`,
-        ]
-      : []),
+    ...(missed > 0 ? [notRecorded(ctx, missed, waitedMs)] : []),
   ];
   const isComplete = done === steps.length && unseen === 0;
   const structured = {
@@ -127,7 +119,7 @@ export function sentAnswer(ctx: QueryContext, { tool, verb }: Called, { plan, st
       sentence`${asName(tool)} ${asName(verb)}: ${done} of ${counted(steps.length, "request")} done; waited ${durationText(waitedMs * 1000)}.`,
       ...notes,
       fenced(
-        results.map(({ name, id, outcome, reached, reason, state, since, recorded_at, created, kind }) => {
+        results.map(({ name, id, outcome, reached, reason, state, since, recorded_at, recorded_as, created, kind }) => {
           const words = outcome === "done" && reached === false ? own("accepted") : OUTCOME_WORDS[outcome];
           const made =
             created === undefined
@@ -135,13 +127,25 @@ export function sentAnswer(ctx: QueryContext, { tool, verb }: Called, { plan, st
               : lineOf`; created ${asName(created.kind)} ${oneLine(created.name)} ${oneLine(created.id)}`;
           const seen =
             state === undefined ? "" : lineOf`; now ${oneLine(state)}${since ? lineOf` since ${oneLine(since)}` : ""}`;
-          const recorded = recorded_at === undefined ? "" : lineOf`, event recorded of ${oneLine(recorded_at)}`;
+          const recorded =
+            recorded_at === undefined
+              ? ""
+              : recorded_as === "event"
+                ? lineOf`, event recorded of ${oneLine(recorded_at)}`
+                : lineOf`, seen by the record at ${oneLine(recorded_at)}`;
           return lineOf`${asName(kind)} ${oneLine(name)} ${oneLine(id)}: ${words}${reason ? lineOf` (${oneLine(reason)})` : ""}${made}${seen}${recorded}`;
         }),
       ),
     ]),
     untrusted: ["results"],
   };
+}
+
+function notRecorded(ctx: QueryContext, missed: number, waitedMs: number): Sentence {
+  const changes = counted(missed, "change");
+  if (ctx.record() === null)
+    return sentence`${whyNoRecord(ctx)}: ${changes} not looked for in a record; Prefect itself was read.`;
+  return sentence`The record has not seen ${changes} within ${durationText(waitedMs * 1000)}; Prefect itself was read.`;
 }
 
 function isSeen({ effect }: SettledStep): boolean {
@@ -166,7 +170,7 @@ function resultItem(plan: ChangePlan, { outcome, reason, effect }: SettledStep, 
           ...(observation.since === null ? {} : { since: observation.since }),
           ...(observation.created ? { created: observation.created } : {}),
         }),
-    ...(effect?.recordedAt ? { recorded_at: effect.recordedAt } : {}),
+    ...(effect?.recorded ? { recorded_at: effect.recorded.at, recorded_as: effect.recorded.as } : {}),
   };
 }
 
