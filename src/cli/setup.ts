@@ -4,6 +4,7 @@ import { fatalProblem } from "../app/settings-source.ts";
 import { readEnvironment } from "../config/env.ts";
 import { loadSettings } from "../config/load-settings.ts";
 import { type SettingName, settingMeta } from "../config/schema.ts";
+import type { SettingValue } from "../config/settings.ts";
 import { AppError, toAppError } from "../errors.ts";
 import { asNames, asPlace, counted, lineOf, own, quote, type Sentence, sentence, verbatim } from "../lib/shown-text.ts";
 import { allTools } from "../tools/index.ts";
@@ -26,11 +27,11 @@ import { askYes } from "./terminal/confirm.ts";
 
 const NAME = "prefect";
 const ACTIONS = {
-  add: "adds the server to",
-  change: "changes the server in",
-  keep: "is set up already in",
-  remove: "removes the server from",
-  absent: "has no such server in",
+  add: "the server will be added to",
+  change: "the server will be changed in",
+  keep: "the server is set up already in",
+  remove: "the server will be removed from",
+  absent: "there is no such server in",
 } as const;
 
 /** Adds this server to MCP clients, or removes it: it shows what it would write, asks, and writes. */
@@ -45,10 +46,14 @@ export async function runSetup(ctx: CommandContext): Promise<number> {
   const outcomes = await Promise.all(clients.map((client) => planned(ctx, client, machine)));
   for (const outcome of outcomes) show(ctx, outcome, machine);
   const isPlanned = outcomes.every(({ error }) => error === null);
-  if (invocation.switches.has("print")) return isPlanned ? 0 : 1;
+  for (const line of prefectLines(outcomes)) out.line(line);
   const writes = outcomes.flatMap(({ client, plan }) =>
     (plan?.changes ?? []).filter(isChange).map((change) => ({ client, change })),
   );
+  if (invocation.switches.has("print")) {
+    if (writes.length > 0) out.line(own("Nothing was written, because of --print."));
+    return isPlanned ? 0 : 1;
+  }
   if (writes.length === 0) {
     out.line(own(isPlanned ? "Nothing has to be changed." : "Nothing was written."));
     return isPlanned ? 0 : 1;
@@ -77,11 +82,12 @@ function written({ out }: CommandContext, { title }: McpClient, { file, next, ob
   try {
     if (next === null) {
       deleteConfigFile(file);
-      out.line(sentence`Deleted ${place}, which setup had made`);
+      out.line(sentence`${asPlace(title)}: deleted ${place}, which setup had made`);
     } else {
       const copy = writeConfigFile(file, next, obsolete.length === 0);
       const before = copy === null ? own("") : sentence` (its former text: ${asPlace(copy)})`;
-      out.line(sentence`Wrote ${place}${obsolete.length === 0 ? before : own(", as it was before setup")}`);
+      const after = obsolete.length === 0 ? before : own(", as it was before setup");
+      out.line(sentence`${asPlace(title)}: wrote ${place}${after}`);
     }
     deleteBackups(file, obsolete);
     return true;
@@ -89,6 +95,23 @@ function written({ out }: CommandContext, { title }: McpClient, { file, next, ob
     out.line(sentence`${asPlace(title)}: ${toAppError(error).sentence}`);
     return false;
   }
+}
+
+/** Which Prefect the servers ask, because that follows from this shell and is not seen in an entry without flags. */
+function prefectLines(outcomes: readonly Outcome[]): readonly Sentence[] {
+  const urls = [...new Set(outcomes.flatMap(({ apiUrl }) => (apiUrl === null ? [] : [apiUrl.shown])))];
+  const isDefault = outcomes.some(({ apiUrl }) => apiUrl?.isDefault === true);
+  const hint = isDefault
+    ? own(" No PREFECT_API_URL is set here: add --profile NAME or --api-url URL for another Prefect.")
+    : own("");
+  const [only] = urls;
+  if (only === undefined) return [];
+  if (urls.length === 1) return [sentence`The server will ask the Prefect at ${asPlace(only)}.${hint}`];
+  return outcomes.flatMap(({ client, apiUrl }) =>
+    apiUrl === null
+      ? []
+      : [sentence`${asPlace(client.title)}: the server will ask the Prefect at ${asPlace(apiUrl.shown)}.`],
+  );
 }
 
 function thisMachine(): Machine {
@@ -126,6 +149,8 @@ interface Outcome {
   readonly notes: readonly Sentence[];
   /** What to write by hand where the file is left as it is; "" otherwise. */
   readonly byHand: string;
+  /** Of the Prefect that the server asks; null where the server is removed or cannot be set up. */
+  readonly apiUrl: SettingValue | null;
 }
 
 async function planned(ctx: CommandContext, client: McpClient, machine: Machine): Promise<Outcome> {
@@ -138,12 +163,12 @@ async function planned(ctx: CommandContext, client: McpClient, machine: Machine)
     const words = programWords({ executable: process.execPath, entry, real }, machine);
     const place = { client, machine, name, words };
     if (invocation.switches.has("remove"))
-      return { client, plan: await planRemoving(place), error: null, notes: [], byHand };
+      return { client, plan: await planRemoving(place), error: null, notes: [], byHand, apiUrl: null };
     const isReplacing = invocation.switches.has("replace");
     const present = presentLaunch(isReplacing ? null : await presentEntry(place), invocation.settings);
     // The shell that names another Prefect than the present entry does not change what the entry names.
     const here = present.isNaming ? { ...machine, env: withoutPrefect(machine.env), cwd: machine.home } : machine;
-    const { notes, kept, ...launch } = launchFor(client, {
+    const { notes, kept, apiUrl, ...launch } = launchFor(client, {
       words,
       resolved: currentSettings(here, present.env, { ...present.flags, ...invocation.settings }),
       settingsWith: (env, flags) => loadSettings({ ...machine, env, flags, cwd: machine.home }),
@@ -157,9 +182,9 @@ async function planned(ctx: CommandContext, client: McpClient, machine: Machine)
     const input = { ...place, launch, approved, droppedVariables: present.droppedVariables, isReplacing };
     byHand = await entryText(input);
     const plan = await planAdding(input);
-    return { client, plan, error: null, notes: [...notes, ...notesOf(plan, kept, approved, machine)], byHand };
+    return { client, plan, error: null, notes: [...notes, ...notesOf(plan, kept, approved, machine)], byHand, apiUrl };
   } catch (error) {
-    return { client, plan: null, error: toAppError(error), notes: [], byHand };
+    return { client, plan: null, error: toAppError(error), notes: [], byHand, apiUrl: null };
   }
 }
 

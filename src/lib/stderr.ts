@@ -5,7 +5,9 @@ let pending: Promise<unknown> = Promise.resolve();
 /** Ignores errors: when nothing reads the log any more, the program continues. */
 export function writeStderr(text: string): void {
   sink ??= Bun.stderr.writer();
-  const done = Promise.all([sink.write(text), sink.flush()]).catch(() => undefined);
+  const writer = sink;
+  // `write` may also throw at once.
+  const done = (async () => Promise.all([writer.write(text), writer.flush()]))().catch(() => undefined);
   pending = Promise.all([pending, done]);
 }
 

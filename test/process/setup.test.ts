@@ -37,7 +37,10 @@ describe("setup", () => {
 
     const shown = await setup(place, [...clients, "--print"]);
     expect(shown).toMatchObject({ code: 0, stderr: "" });
-    expect(shown.stdout).toContain(`Codex: adds the server to ${file(".codex", "config.toml")}`);
+    expect(shown.stdout).toContain(`Codex: the server will be added to ${file(".codex", "config.toml")}`);
+    expect(shown.stdout).toEndWith(
+      "The server will ask the Prefect at http://127.0.0.1:4200/api. No PREFECT_API_URL is set here: add --profile NAME or --api-url URL for another Prefect.\nNothing was written, because of --print.\n",
+    );
     expect(existsSync(file(".codex"))).toBe(false);
 
     const refused = await setup(place, clients);
@@ -106,7 +109,10 @@ describe("setup", () => {
       'Kept from the present entry: "--api-url", "--tools", PREFECT_MCP_RETENTION_DAYS, MINE. --replace writes the entry without that.',
     );
     expect(stdout).toContain("The server is switched off there and stays so");
-    expect(stdout).not.toMatch(/private\.example|secret/);
+    expect(stdout).not.toMatch(/"all"|secret/);
+    // Nor the URL in the entry; which Prefect is asked is said once, as doctor says it, without what may be a password.
+    expect(stdout.split("private.example")).toHaveLength(2);
+    expect(stdout).toContain("\nThe server will ask the Prefect at https://private.example/api.\n");
     const [, main = ""] = words;
     expect(prefect()).toEqual({ ...entry, command: expect.any(String), args: [main, ...entry.args.slice(1)] });
     const once = readFileSync(path, "utf8");
@@ -134,7 +140,7 @@ describe("setup", () => {
     expect(stdout).toContain(
       `Kiro: ${file(".kiro", "settings", "mcp.json")} is left as it is: a part of its path is a file, not a folder.`,
     );
-    expect(stdout).toContain(`Wrote ${file(".codex", "config.toml")}\n`);
+    expect(stdout).toContain(`Codex: wrote ${file(".codex", "config.toml")}\n`);
     expect(readdirSync(file(".cursor"))).toEqual(["mcp.json"]);
   });
 
@@ -154,7 +160,7 @@ describe("setup", () => {
     });
     expect(code).toBe(1);
     expect(stdout).toContain("mcp.json is left as it is: it would become larger than its file system allows.");
-    expect(stdout).toContain(`Wrote ${file(".codex", "config.toml")}\n`);
+    expect(stdout).toContain(`Codex: wrote ${file(".codex", "config.toml")}\n`);
     expect(readdirSync(file(".cursor"))).toEqual(["mcp.json"]);
     expect(readFileSync(file(".cursor", "mcp.json"), "utf8")).toBe(text);
   });
@@ -256,6 +262,28 @@ describe("setup", () => {
     expect(permissions.allow[0]).toBe("Bash(ls)");
     await setup(place, ["--client", "claude-code", "--remove", "--yes"]);
     expect(JSON.parse(readFileSync(rules, "utf8"))).toEqual({ permissions: { allow: ["Bash(ls)"] } });
+  });
+
+  test("names the Prefect of each client where they differ", async () => {
+    using place = makePlace();
+    const entry = { command: "bunx", args: ["prefect-mcp-bun", "--api-url", "https://p.example/api"] };
+    mkdirSync(join(place.dir, ".cursor"));
+    writeFileSync(join(place.dir, ".cursor", "mcp.json"), JSON.stringify({ mcpServers: { prefect: entry } }));
+    const { stdout } = await setup(place, ["--client", "cursor,codex", "--print"], {
+      PREFECT_API_URL: "http://10.0.0.5:4200/api",
+    });
+    expect(stdout).toContain("Cursor: the server will ask the Prefect at https://p.example/api.\n");
+    expect(stdout).toContain("Codex: the server will ask the Prefect at http://10.0.0.5:4200/api.\n");
+  });
+
+  test("writes without complaint where nothing reads what it prints", async () => {
+    using place = makePlace();
+    const command = await place.command("source");
+    const { PATH = "" } = place.env();
+    const piped = ["bash", "-c", '"$@" | :', "bash", ...command, "setup", "--client", ALL, "--yes"];
+    const { stderr } = await run(piped, { cwd: place.dir, env: { HOME: place.dir, PATH } });
+    expect(stderr).toBe("");
+    expect(existsSync(join(place.dir, ".kiro", "settings", "mcp.json"))).toBe(true);
   });
 
   test("says which clients there are when it finds none, and what a wrong name is", async () => {

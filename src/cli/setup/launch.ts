@@ -77,6 +77,8 @@ export interface ClientLaunch extends Launch {
   readonly shownArgs: readonly string[];
   /** Names of flags and variables of the present entry that stay. */
   readonly kept: readonly string[];
+  /** The setting of the URL that the server has. */
+  readonly apiUrl: SettingValue | null;
   /** What works less well than it could. */
   readonly notes: readonly Sentence[];
 }
@@ -104,9 +106,9 @@ export function launchFor(client: McpClient, input: LaunchInput): ClientLaunch {
     else if (variable !== null) env[variable] = machine.env[variable] ?? "";
     else notes.push(sentence`${asName(name)} (${asPlace(origin)}) does not reach the server: set it in the profile.`);
   }
-  const seen = input.settingsWith({ ...passed, ...env }, flags).settings;
+  const seen = input.settingsWith({ ...passed, ...env }, flags);
   const { auth, customHeaders } = input.resolved.settings;
-  if (!Bun.deepEquals(seen.auth, auth) || !Bun.deepEquals(seen.customHeaders, customHeaders))
+  if (!Bun.deepEquals(seen.settings.auth, auth) || !Bun.deepEquals(seen.settings.customHeaders, customHeaders))
     throw secretError(client, input);
   if (isTemporary(command))
     notes.push(own("Bun itself is in a cache that can be emptied: install it (https://bun.sh) and run setup again."));
@@ -114,7 +116,9 @@ export function launchFor(client: McpClient, input: LaunchInput): ClientLaunch {
   const merged = mergedWords(present.words.ofProgram, merge);
   const start = [...(rest[0] === "x" || rest.length === 0 ? [] : present.words.ofBun), ...rest];
   const kept = [...present.words.ofBun, ...merged.kept, ...Object.keys(present.env)];
-  return { command, args: [...start, ...merged.words], shownArgs: [...start, ...merged.shown], env, notes, kept };
+  const apiUrl = seen.values.find(({ name }) => name === "PREFECT_API_URL") ?? null;
+  const [args, shownArgs] = [merged.words, merged.shown].map((tail) => [...start, ...tail]) as [string[], string[]];
+  return { command, args, shownArgs, env, notes, kept, apiUrl };
 }
 
 const NOTHING_PRESENT: PresentLaunch = { words: NO_WORDS, env: {}, dropped: new Set() };

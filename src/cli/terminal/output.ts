@@ -31,8 +31,9 @@ export function createOutput(): Output {
   let pending: Promise<unknown> = Promise.resolve();
   const write = (text: string) => {
     sink ??= Bun.stdout.writer();
-    // A reader that has closed the pipe (`… | head`) is not an error.
-    const done = Promise.all([sink.write(text), sink.flush()]).catch(() => undefined);
+    const writer = sink;
+    // A reader that has closed the pipe (`… | head`) is not an error. `write` may also throw at once.
+    const done = (async () => Promise.all([writer.write(text), writer.flush()]))().catch(() => undefined);
     pending = Promise.all([pending, done]);
   };
   return {
