@@ -34,7 +34,8 @@ const say = (text: string) => void process.stdout.write(`${text}\n`);
 async function played(): Promise<Scored[]> {
   if (values.real) return await playReal(values.only, say);
   const all: Scored[] = [];
-  for (const situation of situations()) all.push(await play(situation));
+  const { only = "" } = values;
+  for (const situation of situations().filter(({ blocker }) => blocker.includes(only))) all.push(await play(situation));
   return all;
 }
 

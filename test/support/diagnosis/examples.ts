@@ -205,6 +205,7 @@ export const EXAMPLES: Readonly<Record<string, (kind: SubjectKind) => Facts>> = 
           lastUs: NOW_US,
           isOver: false,
           isNew: true,
+          elsewhere: [],
           newest: null,
         },
       ],
@@ -270,6 +271,8 @@ export const EXAMPLES: Readonly<Record<string, (kind: SubjectKind) => Facts>> = 
     automation(kind, {
       nearNames: [{ expected: "orders.batch-loaded", near: [{ name: "orders.batch.loaded", count: 59 }] }],
     }),
+  automation_unknown_resource: (kind) =>
+    automation(kind, { missing: [{ kind: "flow", expected: "ordres", near: ["orders"] }] }),
   automation_not_fired: (kind) =>
     automation(kind, {
       replay: {

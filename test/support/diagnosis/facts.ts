@@ -45,6 +45,7 @@ export function someFacts(kind: SubjectKind, given: Partial<Facts> = {}): Facts 
     automation: null,
     automations: given.automation ? [given.automation] : [],
     withoutUpcoming: null,
+    nextTimes: new Map(),
     unchecked: [],
     unread: [],
     ...given,
@@ -140,7 +141,7 @@ export function aLateRun(given: Partial<FlowRun> = {}): NamedRun {
 }
 
 export function someAutomation(given: Partial<AutomationFacts> = {}): AutomationFacts {
-  return { automation: anAutomation(), replay: null, events: [], nearNames: [], started: [], ...given };
+  return { automation: anAutomation(), replay: null, events: [], nearNames: [], missing: [], started: [], ...given };
 }
 
 export function anErrorLine(message: string): ReturnType<typeof aLog> {

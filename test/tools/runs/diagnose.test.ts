@@ -113,7 +113,7 @@ describe("diagnose from the record", () => {
     expect(structured.causes[0]).toMatchObject({
       code: "work_pool_limit",
       summary:
-        "Work pool etl-pool is full: 1 of 1 slots held by holder; 1 run waits. holder is Running: it has run for 10 min; no earlier run of it is known to have completed.",
+        "Work pool etl-pool is full: 1 of 1 slots held by holder; 1 run waits (late-run). holder is Running: it has run for 10 min; no earlier run of it is known to have completed.",
     });
     expect(structured.ruled_out).toContain("worker w online");
   });

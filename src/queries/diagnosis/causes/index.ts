@@ -7,6 +7,7 @@ import {
   automationFired,
   automationNotFired,
   automationUnknownEvent,
+  automationUnknownResource,
 } from "./automations/automation.ts";
 import { automationRunFailed } from "./automations/automation-run.ts";
 import { cancelled } from "./ended/cancelled.ts";
@@ -74,6 +75,7 @@ export const CAUSES: readonly CauseModule[] = [
   automationActionFailed,
   automationRunFailed,
   automationUnknownEvent,
+  automationUnknownResource,
   automationNotFired,
   automationFired,
   completedAfterRetry,

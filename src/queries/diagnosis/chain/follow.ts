@@ -83,7 +83,8 @@ export async function followFindings(
         : NOTHING,
     ),
   );
-  return oneForEachRoot(findings.map((finding, index) => ({ finding, followed: followed[index] ?? NOTHING })));
+  const pairs = findings.map((finding, index) => ({ finding, followed: followed[index] ?? NOTHING }));
+  return oneForEachRoot(pairs.filter((one) => !one.finding.isOfLead || one.followed.because !== null));
 }
 
 interface Walk {
@@ -122,7 +123,7 @@ async function followRun(finding: Finding, lead: Lead, walk: Walk): Promise<Foll
     return { ...NOTHING, links: [{ kind, id, name: lead.name, state: null, since: null, why }] };
   }
   const link = { kind, id, name: run.run.name, state: asName(run.run.state_name ?? "unknown"), since: sinceOf(run) };
-  const cause = walk.judge(facts).find((one) => one.severity === "problem");
+  const { cause, further } = await firstCause(walk.judge(facts), { ...walk, depth: walk.depth + 1 });
   if (isTerminal(run.run.state_type ?? null) && finding.release) {
     const how = cause ? sentence`: ${firstSentence(cause.summary)}` : "";
     const why = sentence`it ended as ${link.state}${link.since ? sentence` at ${asReason(link.since)}` : ""} without giving its slot back${how}`;
@@ -138,7 +139,6 @@ async function followRun(finding: Finding, lead: Lead, walk: Walk): Promise<Foll
     const progress = sentence`${asName(link.name)} is ${link.state}: ${why}.`;
     return { ...NOTHING, links: [{ ...link, why }], progress };
   }
-  const further = await followLeads(cause, { ...walk, depth: walk.depth + 1 });
   const why = firstSentence(cause.summary);
   return {
     ...NOTHING,
@@ -148,6 +148,18 @@ async function followRun(finding: Finding, lead: Lead, walk: Walk): Promise<Foll
     fix: further.fix ?? cause.fix,
     passed: [keyOf(cause), ...further.passed],
   };
+}
+
+/** The first problem of a run, and what keeps it up. */
+async function firstCause(
+  found: readonly Finding[],
+  walk: Walk,
+): Promise<{ readonly cause: Finding | null; readonly further: Followed }> {
+  for (const cause of found.filter((one) => one.severity === "problem")) {
+    const further = await followLeads(cause, walk);
+    if (!cause.isOfLead || further.because !== null) return { cause, further };
+  }
+  return { cause: null, further: NOTHING };
 }
 
 function sinceOf({ run }: RunFacts): string | null {

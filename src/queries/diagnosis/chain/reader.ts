@@ -263,11 +263,12 @@ function readAutomation(db: RecordDb, lead: Lead, { nowUs }: Facts): ObjectState
   };
 }
 
-/** A failed run that made it act is followed to its own cause. */
+/** A failed run, or another automation, that made it act is followed to its own cause. */
 function subjectOf({ resource }: PrefectEvent): Pick<ObjectState, "subject"> {
   const { kind, key } = splitResourceId(resource[RESOURCE_ID] ?? "");
-  if (kind !== "prefect.flow-run") return {};
-  return { subject: { kind: "flow_run", id: key, name: resource[RESOURCE_NAME] ?? key } };
+  const name = resource[RESOURCE_NAME] ?? key;
+  if (kind === "prefect.automation") return { subject: { kind: "automation", id: key, name } };
+  return kind === "prefect.flow-run" ? { subject: { kind: "flow_run", id: key, name } } : {};
 }
 
 function triggeringEvent(db: RecordDb, { related }: PrefectEvent): PrefectEvent | null {

@@ -19,7 +19,7 @@ import type { QueryContext } from "../../source/context.ts";
 import { isOver } from "../../source/past-window.ts";
 import { isServerBefore } from "../../source/server-version.ts";
 import type { AutomationFacts, NamedRun } from "../findings/types.ts";
-import { nearNamesOf, readEventCounts } from "./event-names.ts";
+import { missingResources, nearNamesOf, readEventCounts } from "./event-names.ts";
 import { attempt, type Gathering } from "./gathering.ts";
 import { RecordedRuns } from "./recorded-run.ts";
 
@@ -54,7 +54,14 @@ export async function gatherAutomation(
     gathering.notes.push(
       sentence`The automation was created after the window, at ${own(formatIsoSeconds(createdUs))}.`,
     );
-    return { automation: ofUnknownState(automation), replay: null, events: [], nearNames: [], started: [] };
+    return {
+      automation: ofUnknownState(automation),
+      replay: null,
+      events: [],
+      nearNames: [],
+      missing: [],
+      started: [],
+    };
   }
   const range = {
     sinceUs: latestUs(createdUs, earliestUs(window.fromUs, addUs(toUs, -LOOK_BACK_US))),
@@ -87,8 +94,17 @@ export async function gatherAutomation(
       : null;
   const counts = isAsThen && !isPast ? await readEventCounts(ctx, window, gathering) : null;
   const nearNames = counts ? nearNamesOf(automation, counts) : [];
+  const db = ctx.record();
+  const missing = db && isAsThen && !isPast ? missingResources(db, automation) : [];
   const started = startedRuns(ctx, events, nowUs);
-  return { automation: isAsThen ? automation : ofUnknownState(automation), replay, events, nearNames, started };
+  return {
+    automation: isAsThen ? automation : ofUnknownState(automation),
+    replay,
+    events,
+    nearNames,
+    missing,
+    started,
+  };
 }
 
 const MAX_STARTED = 20;

@@ -4,7 +4,7 @@ import { own, sentence } from "../../../lib/shown-text.ts";
 import { earliestOf, earliestUs, formatIsoUs, latestOf } from "../../../lib/time.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import type { FlowRun } from "../../../model/objects.ts";
-import { groupByRoot, type RunGroup } from "../../../model/runs/failure-groups.ts";
+import { groupByRoot, type RunGroup, stateFingerprint } from "../../../model/runs/failure-groups.ts";
 import type { FilterSet } from "../../../store/filters/bodies.ts";
 import { findFlowRuns } from "../../../store/filters/find.ts";
 import { findFlowRunRow } from "../../../store/runs/flow-runs.ts";
@@ -12,7 +12,7 @@ import { isRecordCurrent } from "../../source/answer.ts";
 import type { QueryContext } from "../../source/context.ts";
 import { serverNowUs } from "../../source/server-time.ts";
 import type { EndedRunFacts, FailureGroup, NamedRun, RunError, RunFacts } from "../findings/types.ts";
-import { endUs } from "./ended-runs.ts";
+import { endUs, readFailed } from "./ended-runs.ts";
 import { errorOfRun } from "./error-of-run.ts";
 import type { Gathering } from "./gathering.ts";
 import { readParentIds } from "./parent-ids.ts";
@@ -30,6 +30,7 @@ export async function groupFailures(
   failed: readonly NamedRun[],
   window: TimeRange,
   gathering: Gathering,
+  isNarrow: boolean,
 ): Promise<FailureGroup[]> {
   const parents = await readParentIds(ctx, failed, gathering);
   const groups = groupByRoot(failed, (run) => parents.get(run.parent_task_run_id ?? "") ?? null);
@@ -37,9 +38,12 @@ export async function groupFailures(
   const shown = sorted.slice(0, MAX_GROUPS);
   if (sorted.length > shown.length)
     gathering.unchecked.push(sentence`all but the ${MAX_GROUPS} most frequent of ${sorted.length} different errors`);
+  const elsewhere = isNarrow ? await readElsewhere(ctx, { window, gathering }, failed, new Set(parents.values())) : [];
   const detailed = ctx.record() ? MAX_GROUPS : MAX_DETAILED;
   return Promise.all(
-    shown.map((group, index) => groupOf(ctx, group, { ended, window, gathering, isDetailed: index < detailed })),
+    shown.map((group, index) =>
+      groupOf(ctx, group, { ended, window, gathering, elsewhere, isDetailed: index < detailed }),
+    ),
   );
 }
 
@@ -48,6 +52,24 @@ interface GroupQuestion {
   readonly window: TimeRange;
   readonly gathering: Gathering;
   readonly isDetailed: boolean;
+  /** Failures outside of the scope. */
+  readonly elsewhere: readonly NamedRun[];
+}
+
+/** Without parents and subflows of `failed`. From the record alone: for one fact more Prefect is not asked. */
+async function readElsewhere(
+  ctx: QueryContext,
+  { window, gathering }: Pick<GroupQuestion, "window" | "gathering">,
+  failed: readonly NamedRun[],
+  parentIds: ReadonlySet<string>,
+): Promise<readonly NamedRun[]> {
+  const db = ctx.record();
+  if (failed.length === 0 || !db || !isRecordCurrent(ctx, db, "flow_run")) return [];
+  const found = await readFailed(ctx, { filters: {}, window, gathering });
+  const own = new Set(failed.map(({ run }) => run.id));
+  const others = found.failed.filter(({ run }) => !own.has(run.id) && !parentIds.has(run.id));
+  const parents = await readParentIds(ctx, others, gathering);
+  return others.filter(({ run }) => !own.has(parents.get(run.parent_task_run_id ?? "") ?? ""));
 }
 
 async function groupOf(
@@ -64,7 +86,9 @@ async function groupOf(
   const hasCompleted = (range: TimeRange) => (first ? completedIn(ctx, first.run, range, question) : false);
   const isOver = await hasCompleted({ fromUs: lastUs + 1, toUs: window.toUs });
   const isNew = await hasCompleted({ fromUs: earliestUs(window.fromUs, firstUs), toUs: firstUs - 1 });
-  return { runs, parents, error, firstUs, lastUs, isOver, isNew, newest };
+  const print = first ? stateFingerprint(first.run) : "";
+  const elsewhere = question.elsewhere.filter(({ run }) => stateFingerprint(run) === print);
+  return { runs, parents, error, firstUs, lastUs, isOver, isNew, newest, elsewhere };
 }
 
 async function readNewest(

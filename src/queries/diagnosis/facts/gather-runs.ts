@@ -22,6 +22,7 @@ import { endUs, readEnded, toNamed } from "./ended-runs.ts";
 import { examineRuns } from "./examined-runs.ts";
 import { groupFailures } from "./failures.ts";
 import { attempt, type Gathering } from "./gathering.ts";
+import { readNextTimes } from "./next-times.ts";
 import { gatherLimits, gatherPools } from "./pools.ts";
 import { readRetries } from "./retries.ts";
 import { readScopeAutomations } from "./scope-automations.ts";
@@ -75,7 +76,7 @@ async function gatherPastRuns(ctx: QueryContext, question: FilteredQuestion): Pr
   const ended = await readEnded(ctx, question);
   const [throttling, failures, retries] = await Promise.all([
     scope.kind === "workspace" ? readThrottling(ctx, window, gathering) : null,
-    groupFailures(ctx, ended, ended.failed, window, gathering),
+    groupFailures(ctx, ended, ended.failed, window, gathering, scope.kind !== "workspace"),
     readRetries(ctx, { window, gathering, isInScope: (run) => isInScope(scope, run) }),
   ]);
   gathering.unchecked.push(PRESENT_FACTS);
@@ -106,10 +107,11 @@ export async function gatherRuns(ctx: QueryContext, asked: RunsQuestion): Promis
     gatherPools(ctx, poolNames, gathering),
     needsLimits ? gatherLimits(ctx, gathering, { tags: hasPendingTasks }) : [],
     scope.kind === "workspace" ? readThrottling(ctx, window, gathering) : null,
-    groupFailures(ctx, ended, failed, window, gathering),
+    groupFailures(ctx, ended, failed, window, gathering, scope.kind !== "workspace"),
     readRetries(ctx, { window, gathering, isInScope: (run) => isInScope(scope, run) }),
     readScopeAutomations(ctx, idsOf(scope, deployments), window, gathering),
   ]);
+  const without = withoutUpcoming(ctx, deployments, nowUs);
   return {
     waiting,
     active,
@@ -122,7 +124,8 @@ export async function gatherRuns(ctx: QueryContext, asked: RunsQuestion): Promis
     failures,
     retries,
     automations,
-    withoutUpcoming: withoutUpcoming(ctx, deployments, nowUs),
+    withoutUpcoming: without,
+    nextTimes: await readNextTimes(deployments, without, nowUs),
   };
 }
 

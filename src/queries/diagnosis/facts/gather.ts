@@ -40,6 +40,7 @@ const NO_FACTS: Omit<Facts, "subject" | "nowUs" | "isPast" | "reachableUntilUs" 
   automation: null,
   automations: [],
   withoutUpcoming: null,
+  nextTimes: new Map(),
 };
 
 /** A window, and whether the caller named it. */

@@ -163,6 +163,8 @@ export async function gatherLimits(
       kind === "tag"
         ? withFlowRunNames(db, tags.get(key) ?? [])
         : [...(byLimit.get(limit.id) ?? []), ...ofDeployments(limit.id, key)];
-    return { limit, kind, key, holders: (limit.active_slots ?? 0) === 0 ? [] : holders };
+    // A run that CANCEL_NEW refused gives back a slot that it never had: the count of a deployment's limit may be 0 while a run holds it.
+    const isFree = kind !== "deployment" && Number(limit.active_slots ?? 0) === 0;
+    return { limit, kind, key, holders: isFree ? [] : holders };
   });
 }

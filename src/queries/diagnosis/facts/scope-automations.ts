@@ -9,7 +9,7 @@ import { findObjects } from "../../../store/objects/objects.ts";
 import { findFact } from "../../../store/sync-state.ts";
 import type { QueryContext } from "../../source/context.ts";
 import type { AutomationFacts } from "../findings/types.ts";
-import { nearNamesOf, readEventCounts } from "./event-names.ts";
+import { missingResources, nearNamesOf, readEventCounts } from "./event-names.ts";
 import type { Gathering } from "./gathering.ts";
 
 const NAMES = ["triggered", "action.failed", "action.executed"].map((name) => `prefect.automation.${name}`);
@@ -38,6 +38,7 @@ export async function readScopeAutomations(
     replay: null,
     events: events.get(automation.id) ?? [],
     nearNames: counts ? nearNamesOf(automation, counts) : [],
+    missing: missingResources(db, automation),
     started: [],
   }));
 }

@@ -45,7 +45,10 @@ export function judgeExamined(
     const finding = judgeRun(one, facts);
     return finding ? [{ one, finding }] : [];
   });
-  return [...Map.groupBy(found, ({ finding }) => `${finding.code}|${finding.severity}`).values()].flatMap((group) =>
-    mergeFindings(group, what),
+  return [
+    ...Map.groupBy(found, ({ finding }) => `${finding.code}|${finding.severity}|${finding.isOfLead ?? false}`).values(),
+  ].flatMap((group) =>
+    // Which of them have a problem is only known once their leads are followed.
+    group[0]?.finding.isOfLead ? group.map(({ finding }) => finding) : mergeFindings(group, what),
   );
 }

@@ -141,6 +141,8 @@ export interface FailureGroup {
   readonly isNew: boolean;
   /** The newest of them with its details, where the record has them. */
   readonly newest: RunFacts | null;
+  /** Runs outside of the scope that failed with the same error in the day before, newest first. */
+  readonly elsewhere: readonly NamedRun[];
 }
 
 /** Retries for one error. */
@@ -163,8 +165,18 @@ export interface AutomationFacts {
   readonly events: readonly PrefectEvent[];
   /** Names that it expects and that never occurred, with similar ones that did. */
   readonly nearNames: readonly NearNames[];
+  /** Objects that it names and that do not exist. */
+  readonly missing: readonly MissingResource[];
   /** Recorded runs that its actions started, newest first. */
   readonly started: readonly NamedRun[];
+}
+
+/** An object that a trigger names and that does not exist. */
+export interface MissingResource {
+  readonly kind: "flow" | "deployment" | "work_pool" | "work_queue";
+  readonly expected: string;
+  /** Names that differ in little, the nearest first. */
+  readonly near: readonly string[];
 }
 
 export interface NearNames {
@@ -211,6 +223,8 @@ export interface Facts {
   readonly deletedDeployment: DeletedDeployment | null;
   /** Ids of deployments with an active schedule and without a run to come; null: not known. */
   readonly withoutUpcoming: ReadonlySet<string> | null;
+  /** Of these: the next time of their active schedules, null where there is none; absent: not understood, or not computed. */
+  readonly nextTimes: ReadonlyMap<string, ServerUs | null>;
   readonly pools: readonly PoolFacts[];
   /** Runs that are due and have not started (Late, Scheduled in the past, AwaitingConcurrencySlot, Pending), earliest first. */
   readonly waiting: readonly NamedRun[];
@@ -263,6 +277,8 @@ export interface Finding {
   readonly runsExplained: number;
   /** What keeps this up: followed to its own cause. The most important first. */
   readonly leads?: readonly Lead[];
+  /** It is one only if a lead has a problem of its own: a run that waits for one that works as it should has none. */
+  readonly isOfLead?: true;
   /** Frees what is held, when the run that a lead names has ended without giving it back. */
   readonly release?: Sentence;
   /** Links to what can be acted on, beginning at what the summary names. */

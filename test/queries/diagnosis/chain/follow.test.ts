@@ -43,7 +43,7 @@ describe("a holder", () => {
   test("whose process has ended is named in the first sentence, and the fix frees its slot", async () => {
     const [first] = await follow(lateFacts(fullPool()), readerOf({ [holderId]: aboutRun(zombie) }));
     expect(first?.summary).toBe(
-      "Work pool etl-pool is full: 1 of 1 slots held by load-42; 1 run waits, because load-42 (load-orders/nightly) is Running in Prefect, but its last heartbeat was 59 min ago: its process has probably ended." as Sentence,
+      "Work pool etl-pool is full: 1 of 1 slots held by load-42; 1 run waits (late-run), because load-42 (load-orders/nightly) is Running in Prefect, but its last heartbeat was 59 min ago: its process has probably ended." as Sentence,
     );
     expect(first?.fix).toContain(`prefect api POST /flow_runs/${holderId}/set_state --data`);
     expect(first?.because).toMatchObject([{ kind: "flow_run", id: holderId, name: "load-42", state: "Running" }]);
@@ -55,7 +55,7 @@ describe("a holder", () => {
     const reader = readerOf({ [holderId]: aboutRun(healthy) }, { [anId(20)]: pool });
     const [first] = await follow(lateFacts(fullPool()), reader);
     expect(first?.summary).toEndWith(
-      "; 1 run waits, because etl-pool was changed: its limit lowered from 8 to 1 at 2026-08-20T09:10:00Z.",
+      "; 1 run waits (late-run), because etl-pool was changed: its limit lowered from 8 to 1 at 2026-08-20T09:10:00Z.",
     );
     expect(first?.fix).toStartWith("Wait for the holders");
     expect(first?.because?.map((link) => link.kind)).toEqual(["work_pool", "flow_run"]);
@@ -82,6 +82,26 @@ describe("a child", () => {
     );
     expect(first?.fix).toBe("Resume the work pool: prefect work-pool resume batch" as Sentence);
     expect(first?.because?.map((link) => link.name)).toEqual(["rollup", "batch"]);
+  });
+});
+
+describe("a child that is Running", () => {
+  const running = someRunFacts({ id: anId(33), name: "rollup", state_type: "RUNNING", start_time: at(0) });
+
+  test("is a problem of its parent where it has one of its own", async () => {
+    const dead = { ...running, events: zombie.events };
+    const [first] = await follow(aboutRun(parentOf(running)), readerOf({ [anId(33)]: aboutRun(dead) }));
+    expect(first?.summary).toStartWith(
+      "parent waits for rollup (load-orders/nightly), which is Running, because rollup (load-orders/nightly) is Running in Prefect, but its last heartbeat was 59 min ago",
+    );
+    expect(first?.fix).toContain(`prefect api POST /flow_runs/${anId(33)}/set_state`);
+  });
+
+  test("is none where it works as it should, also further down", async () => {
+    expect(await follow(aboutRun(parentOf(running)), readerOf({ [anId(33)]: aboutRun(running) }))).toEqual([]);
+    const middle = parentOf(running, anId(34), "middle");
+    const reader = readerOf({ [anId(33)]: aboutRun(running), [anId(34)]: aboutRun(middle) });
+    expect(await follow(aboutRun(parentOf(middle)), reader)).toEqual([]);
   });
 });
 

@@ -2,28 +2,9 @@
 import type { FlowRun, JsonObject } from "../../../../src/model/objects.ts";
 import type { StateType } from "../../../../src/model/state.ts";
 import { aConcurrencyLimit, aLog, anAutomation, aState, aTaskRun, at } from "../../builders.ts";
+import type { Blocker, Composed, Oracle } from "./blocker.ts";
+import { FURTHER } from "./further-blockers.ts";
 import { NOW_S, type Place, type World } from "./world.ts";
-
-/** What the answer must contain: the cause, and the leaf that a person can act on. */
-export interface Oracle {
-  /** Parts of the cause as JSON, evidence and chain included. */
-  readonly names: readonly (string | RegExp)[];
-  /** Parts of its first sentence. */
-  readonly leaf: readonly (string | RegExp)[];
-  readonly fix?: string | RegExp;
-}
-
-export interface Composed {
-  readonly place: Place;
-  /** The run that a question about one run is about; null: the cause needs several. */
-  readonly run: FlowRun | null;
-  readonly automation?: string;
-  /** Beside another trouble, which may come first for the workspace. */
-  readonly isBeside?: boolean;
-  readonly oracle: Oracle;
-}
-
-export type Blocker = (world: World) => Composed;
 
 const HOLDERS = ["zombie", "reported", "long", "healthy"] as const;
 type HolderState = (typeof HOLDERS)[number];
@@ -700,4 +681,5 @@ export const BLOCKERS: ReadonlyMap<string, Blocker> = new Map<string, Blocker>([
   ["zombie", zombie],
   ["retries, hidden", hiddenRetries],
   ["automation, unknown event", unknownEvent],
+  ...FURTHER,
 ]);

@@ -5,8 +5,10 @@ import { join } from "node:path";
 import { startProduct, type ToolResult } from "../../process/product.ts";
 import { startRealPrefect } from "../../real-prefect/real-prefect.ts";
 import { waitUntil } from "../../time/wait-until.ts";
-import { BLOCKERS, type Composed } from "./blockers.ts";
-import { bestFaults, type Cause, MAX_TOKENS, type Scope, scopesOf } from "./play.ts";
+import type { Composed, Scope } from "./blocker.ts";
+import { BLOCKERS } from "./blockers.ts";
+import { FURTHER } from "./further-blockers.ts";
+import { bestFaults, type Cause, MAX_TOKENS, scopesOf } from "./play.ts";
 import { type RealWorld, RealWorlds } from "./real-world.ts";
 import { World } from "./world.ts";
 
@@ -35,6 +37,7 @@ export async function playReal(only: string | undefined, log: (text: string) => 
   const worlds = new RealWorlds(prefect);
   const placed: Placed[] = [];
   for (const [blocker, compose] of BLOCKERS) {
+    if (FURTHER.has(blocker)) continue;
     if (WITHOUT_TRACE.test(blocker) || (only !== undefined && !blocker.includes(only))) continue;
     const world = new World();
     const composed = compose(world);

@@ -2,11 +2,10 @@
 import { diagnoseTool } from "../../../../src/tools/runs/diagnose.ts";
 import { aState, at } from "../../builders.ts";
 import { openToolHarness, type ToolHarness } from "../../tool-harness.ts";
-import { BLOCKERS, type Composed, type Oracle } from "./blockers.ts";
+import { type Composed, type Oracle, SCOPES, type Scope } from "./blocker.ts";
+import { BLOCKERS } from "./blockers.ts";
 import { NOW_S, World } from "./world.ts";
 
-export const SCOPES = ["flow_run", "deployment", "flow", "work_pool", "automation", "workspace"] as const;
-export type Scope = (typeof SCOPES)[number];
 const NOISES = ["nothing", "one louder", "ten others", "same names"] as const;
 type Noise = (typeof NOISES)[number];
 
@@ -33,8 +32,8 @@ export function situations(): Situation[] {
   });
 }
 
-export function scopesOf({ run, automation }: Composed): Scope[] {
-  return SCOPES.filter((scope) =>
+export function scopesOf({ run, automation, onlyIn = SCOPES, notIn = [] }: Composed): Scope[] {
+  return SCOPES.filter((scope) => onlyIn.includes(scope) && !notIn.includes(scope)).filter((scope) =>
     scope === "flow_run" ? run !== null : scope === "automation" ? automation !== undefined : true,
   );
 }

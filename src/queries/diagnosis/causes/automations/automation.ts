@@ -138,6 +138,37 @@ export const automationUnknownEvent: CauseModule = {
       ),
 };
 
+/** Its trigger names an object that does not exist, so nothing matches it. Proof: the whole list of that kind. */
+export const automationUnknownResource: CauseModule = {
+  code: "automation_unknown_resource",
+  scopes: OF_AUTOMATIONS,
+  judge: ({ automations, automation: asked, isPast }) =>
+    automations
+      .filter(({ automation }) => automation.enabled !== false && !isPast)
+      .flatMap(({ automation, missing }) =>
+        missing.map(({ kind, expected, near }) => ({
+          code: "automation_unknown_resource",
+          severity: near.length > 0 || asked !== null ? ("problem" as const) : ("note" as const),
+          summary: sentence`The trigger of automation ${asName(automation.name)} names the ${LABELS[kind]} ${asName(expected)}, which does not exist${near.length === 0 ? own(": it was deleted, or the name is wrong") : sentence`, while ${nameList(near)} does: the name is most likely misspelt`}.`,
+          evidence: {
+            ...automationEvidence(automation),
+            names: { kind, name: expected },
+            ...(near.length > 0 ? { near } : {}),
+          },
+          fix: sentence`Write ${near[0] === undefined ? sentence`a ${LABELS[kind]} that exists` : asName(near[0])} in its trigger, in the UI or with a corrected file. To see it: prefect automation inspect --id ${asShellWord(automation.id)} --yaml`,
+          certainty: near.length > 0 ? 0.95 : 0.8,
+          runsExplained: 1,
+        })),
+      ),
+};
+
+const LABELS = {
+  flow: own("flow"),
+  deployment: own("deployment"),
+  work_pool: own("work pool"),
+  work_queue: own("work queue"),
+} as const;
+
 /** It fired and its actions were executed. */
 export const automationFired: CauseModule = {
   code: "automation_fired",
@@ -176,7 +207,7 @@ export const automationNotFired: CauseModule = {
   judge: (facts) => {
     const subject = facts.automation;
     if (!subject?.replay || subject.automation.enabled === false || named(subject, TRIGGERED).length > 0) return [];
-    if (subject.nearNames.length > 0) return [];
+    if (subject.nearNames.length > 0 || subject.missing.length > 0) return [];
     const { replay } = subject;
     if (replay.firings.length > 0) return [lostEvent(subject, replay.firings.length, replay.firings.at(-1)?.atUs ?? 0)];
     if (replay.trigger.type !== "event") return [judgeComposite(subject, replay.trigger)];

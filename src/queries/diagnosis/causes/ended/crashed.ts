@@ -11,7 +11,8 @@ import { sameErrorEvidence } from "./failed.ts";
 const STATUS_CODE = /status code:? (-?\d+)/i;
 const EXECUTED = "prefect.worker.executed-flow-run";
 const CODE_LABEL = "prefect.infrastructure.status-code";
-const INFRASTRUCTURE = /^prefect\.(kubernetes\.pod|docker\.container|ecs\.task)\./;
+/** Events of what observes infrastructure. */
+export const INFRASTRUCTURE = /^prefect\.(kubernetes\.pod|docker\.container|ecs\.task)\./;
 
 /** The meaning of an exit code of a process or container. https://man7.org/linux/man-pages/man7/signal.7.html */
 export function exitCodeMeaning(code: number): { meaning: Sentence; isMemory: boolean } {
@@ -123,9 +124,15 @@ export function crashFix(run: RunFacts): Sentence {
     );
   if (crash.code === 143 || crash.code === -15)
     return own("Find out why the worker or its host was stopped; then retry.");
+  const { deployment_id } = run.run;
+  const again = sentence`, then start a new run${deployment_id ? sentence`: ${runDeployment(deployment_id)}` : "."}`;
   const texts = [run.run.state?.message, crash.diagnosis, ...(run.error?.lines ?? []).map(({ message }) => message)];
   if (texts.some((text) => IMAGE.test(text ?? "")))
-    return sentence`Correct the image of the deployment or its work pool (job variable image: name, tag, credentials of the registry), then start a new run${run.run.deployment_id ? sentence`: ${runDeployment(run.run.deployment_id)}` : "."}`;
+    return sentence`Correct the image of the deployment or its work pool (job variable image: name, tag, credentials of the registry)${again}`;
+  if (crash.code !== null && [125, 126, 127].includes(crash.code))
+    return sentence`Correct the image, the command or the environment of the deployment or its work pool${again}`;
+  if (crash.code !== null && [139, 134, -11, -6].includes(crash.code))
+    return sentence`Look for a native library of the flow that changed or does not fit the machine, and pin its version${again}`;
   return own("Fix what the error line reports. Without one, read the worker's own log and check the infrastructure.");
 }
 

@@ -1,6 +1,15 @@
 import { durationText } from "../../../../lib/duration-text.ts";
 import { smallest } from "../../../../lib/lists.ts";
-import { asName, asReason, joined, own, quote, type Sentence, sentence } from "../../../../lib/shown-text.ts";
+import {
+  asName,
+  asReason,
+  joined,
+  own,
+  quote,
+  type Sentence,
+  sentence,
+  withoutPeriod,
+} from "../../../../lib/shown-text.ts";
 import { formatIsoSeconds, formatIsoUs, parseIsoUs } from "../../../../lib/time.ts";
 import { truncate } from "../../../../lib/truncate.ts";
 import { isFailed } from "../../../../model/state.ts";
@@ -10,7 +19,7 @@ import { errorLinesEvidence, errorText, frameText, MAX_MESSAGE_CHARS } from "../
 import { failedSubflows } from "../../findings/failed-subflows.ts";
 import { ALL_OF_RUNS, IN_GROUPS, wider } from "../../findings/scopes.ts";
 import type { CauseModule, Finding, NamedRun, NextCall, RunError, RunFacts } from "../../findings/types.ts";
-import { deploymentOfRun, plural } from "../../findings/wording.ts";
+import { deploymentOfRun, nameList, plural } from "../../findings/wording.ts";
 
 /** How the earlier runs ended. */
 function historyText(run: RunFacts): Sentence | "" {
@@ -63,10 +72,11 @@ export const failed: CauseModule = {
       : "";
     const retries =
       Number(run.run.run_count ?? 1) > 1 ? sentence` It was tried ${asName(String(run.run.run_count))} times.` : "";
+    const elsewhere = error.type === null ? "" : sameErrorText(sameError, deploymentOfRun(run));
     const finding: Finding = {
       code: source === run ? (error.type ? "exception" : "failed_state") : "subflow_failed",
       severity: "problem",
-      summary: sentence`${asName(run.run.name)}${run.flowName ? sentence` (${asName(run.flowName)})` : ""} failed: ${errorText(error)}${place}${source === run ? task : ""}.${where}${others}${logged}${retries}${changeText(changes)}`,
+      summary: sentence`${asName(run.run.name)}${run.flowName ? sentence` (${asName(run.flowName)})` : ""} failed: ${elsewhere === "" ? errorText(error) : withoutPeriod(errorText(error))}${place}${source === run ? task : ""}${elsewhere}.${where}${others}${logged}${retries}${changeText(changes)}`,
       evidence: {
         flow_run: { id: run.run.id, name: run.run.name, ended: run.run.end_time ?? null },
         ...(source === run ? {} : { failed_in: { id: source.run.id, name: source.run.name, flow: source.flowName } }),
@@ -82,7 +92,7 @@ export const failed: CauseModule = {
         history: historyText(run),
         ...sameErrorEvidence(sameError),
       },
-      fix: fixOf(run, error, changes),
+      fix: elsewhere === "" ? fixOf(run, error, changes) : sharedFix(fixOf(run, error, changes)),
       next: next(source),
       leads: changeLeads(run),
       certainty: error.type ? 1 : 0.8,
@@ -104,6 +114,8 @@ function otherTasksText({ others }: RunError): Sentence | "" {
 export function fixOf(run: RunFacts, error: RunError, changes: Record<string, unknown>): Sentence {
   const changed = Object.keys(changes);
   const where = error.frame ? sentence`Check ${frameText(error.frame)}` : own("Read the log and fix the cause");
+  const known = knownFix(run, error);
+  if (known !== null) return known;
   const isByParameters =
     changed.some((key) => key.startsWith("parameters.")) || PARAMETER_ERROR.test(`${error.type}: ${error.message}`);
   if (isByParameters) {
@@ -114,6 +126,32 @@ export function fixOf(run: RunFacts, error: RunError, changes: Record<string, un
   }
   return sentence`${where}${changed.length > 0 ? " and what changed" : ""}, then retry: ${retryRun(run.run.id)}`;
 }
+
+/** What Prefect itself could not find: the text says what to make or to correct. */
+function knownFix({ run }: RunFacts, error: RunError): Sentence | null {
+  const text = `${error.type ?? ""}: ${error.message} ${run.state?.message ?? ""}`;
+  const again = run.deployment_id ? sentence`: ${runDeployment(run.deployment_id)}` : ".";
+  const block = NO_BLOCK.exec(text);
+  if (block)
+    return sentence`Create the block ${asName(`${block[2]}/${block[1]}`)} in this workspace, or correct its name in the flow. To see which there are: prefect block ls. Then retry: ${retryRun(run.id)}`;
+  const code = NO_CODE.test(text);
+  if (code)
+    return sentence`The flow's code is not where the deployment says: correct its entrypoint, path or pull steps, or the image, and deploy it again (prefect deploy). Then start a new run${again}`;
+  const module = NO_MODULE.exec(text)?.[1];
+  if (module !== undefined)
+    return sentence`Install ${asName(module)} where its runs are executed (image, or environment of the worker), then retry: ${retryRun(run.id)}`;
+  if (NO_RESULT.test(text))
+    return sentence`A stored result is missing where this run looks for it: let all runs use one storage that every worker reaches (PREFECT_DEFAULT_RESULT_STORAGE_BLOCK). Then start a new run${again}`;
+  return null;
+}
+
+/** https://github.com/PrefectHQ/prefect/blob/main/src/prefect/blocks/core.py (`_get_block_document`) */
+const NO_BLOCK = /Unable to find block document named ([\w-]+) for block type ([\w-]+)/;
+const NO_CODE =
+  /could not be retrieved from deployment|ScriptError|MissingFlowError|No such file or directory: '[^']*\.py'/;
+const NO_MODULE = /ModuleNotFoundError: No module named '?([\w.]+)/;
+/** https://github.com/PrefectHQ/prefect/blob/main/src/prefect/results.py, filesystems.py (`LocalFileSystem.read_path`) */
+const NO_RESULT = /\bMissingResult\b|Path \S*(?:result|storage)\S* does not exist/;
 
 /** https://github.com/PrefectHQ/prefect/blob/main/src/prefect/exceptions.py */
 const PARAMETER_ERROR =
@@ -127,6 +165,19 @@ export function sameErrorEvidence(sameError: readonly NamedRun[]): object {
   const affected = [...new Set(sameError.map((one) => deploymentOfRun(one) ?? one.flowName ?? "unnamed"))];
   const count = sameError.length;
   return { same_error: { count, first_seen: first, affected: affected.slice(0, 5) } };
+}
+
+/** Which other deployments failed with it: what they share is then the cause. */
+export function sameErrorText(sameError: readonly NamedRun[], ownName: string | null = null): Sentence | "" {
+  const owners = [...new Set(sameError.flatMap((one) => deploymentOfRun(one) ?? []))].filter((one) => one !== ownName);
+  const ends = sameError.flatMap((one) => parseIsoUs(one.run.end_time ?? "") ?? []);
+  if (owners.length === 0 || ends.length === 0) return "";
+  return sentence`; the same error hit ${nameList(owners)} since ${formatIsoSeconds(smallest(ends))}`;
+}
+
+/** `own`: what fixes a single run. */
+export function sharedFix(own: Sentence | null): Sentence {
+  return sentence`Several deployments have it, so look first at what they share: the system that they call, its address, its credentials.${own === null ? "" : sentence` ${own}`}`;
 }
 
 /** A failed subflow explains its parent unless the parent raised an exception of its own. */

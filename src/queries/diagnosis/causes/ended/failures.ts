@@ -3,10 +3,11 @@ import { formatIsoSeconds } from "../../../../lib/time.ts";
 import { changeLeads, changeText, differences } from "../../findings/changes.ts";
 import { errorText, frameText } from "../../findings/error-text.ts";
 import { OF_MANY_RUNS } from "../../findings/scopes.ts";
-import type { CauseModule, FailureGroup } from "../../findings/types.ts";
+import type { CauseModule, Facts, FailureGroup } from "../../findings/types.ts";
 import { deploymentOfRun, nameList, plural } from "../../findings/wording.ts";
 import { crashFix, crashReason } from "./crashed.ts";
-import { fixOf } from "./failed.ts";
+import { fixOf, sameErrorEvidence, sameErrorText, sharedFix } from "./failed.ts";
+import { flakyOf, groupOfAll } from "./flaky.ts";
 
 /**
  * Failures of a deployment, flow, pool or workspace: one finding for each error, however many runs, deployments and parents it
@@ -23,10 +24,11 @@ export const failures: CauseModule = {
       const [newest] = group.runs;
       const flows = [...new Set(group.runs.map((one) => deploymentOfRun(one) ?? one.flowName))];
       const changes = group.newest ? differences(group.newest) : {};
+      const flaky = flakinessOf(group, facts);
       return {
         code: group.runs.length > 1 ? "repeated_failure" : "failure",
-        severity: group.isOver ? ("note" as const) : ("problem" as const),
-        summary: sentence`${plural(group.runs.length, "run")} of ${nameList(flows)} ${groupText(group)}; the last was ${asName(newest?.run.name ?? "unnamed")} at ${formatIsoSeconds(group.lastUs)}${group.isOver ? ", and a later run completed" : ""}.${parentsText(group)}${changeText(changes)}`,
+        severity: group.isOver && flaky === "" ? ("note" as const) : ("problem" as const),
+        summary: sentence`${plural(group.runs.length, "run")} of ${nameList(flows)} ${groupText(group)}; the last was ${asName(newest?.run.name ?? "unnamed")} at ${formatIsoSeconds(group.lastUs)}${group.isOver ? ", and a later run completed" : ""}${flaky}${elsewhereText(group)}.${parentsText(group)}${changeText(changes)}`,
         evidence: {
           count: group.runs.length,
           first_seen: formatIsoSeconds(group.firstUs),
@@ -44,8 +46,9 @@ export const failures: CauseModule = {
             : {}),
           ...(Object.keys(changes).length > 0 ? { changed_since_last_good_run: changes } : {}),
           ...(flows.length > 1 ? { affected: flows.slice(0, 10) } : {}),
+          ...sameErrorEvidence(group.elsewhere),
         },
-        fix: fixOfGroup(group, changes),
+        fix: fixOfGroup(group, changes, flows.length > 1 || group.elsewhere.length > 0),
         next: newest
           ? [{ tool: "diagnose", args: { flow_run: newest.run.id }, why: own("the newest of them in detail") }]
           : [],
@@ -60,8 +63,9 @@ export const failures: CauseModule = {
       : null,
 };
 
-function fixOfGroup(group: FailureGroup, changes: ReturnType<typeof differences>): Sentence {
+function fixOfGroup(group: FailureGroup, changes: ReturnType<typeof differences>, isShared: boolean): Sentence {
   const { newest, error } = group;
+  if (isShared && error?.type) return sharedFix(newest && fixOf(newest, error, changes));
   if (newest && error && newest.run.state_type === "FAILED") return fixOf(newest, error, changes);
   if (newest?.run.state_type === "CRASHED") return crashFix(newest);
   return error?.frame ? sentence`Check ${frameText(error.frame)}.` : own("Diagnose the newest of them.");
@@ -75,6 +79,19 @@ function groupText(group: FailureGroup): Sentence {
   const place = error.frame ? sentence` in ${frameText(error.frame)}` : "";
   const task = error.task ? sentence`, task ${asName(error.task.name)}` : "";
   return sentence`failed with ${withoutPeriod(errorText(error))}${place}${task}`;
+}
+
+/** That runs fail and complete by turns is the other half of the cause, where all failures have this error. */
+function flakinessOf(group: FailureGroup, facts: Facts): Sentence | "" {
+  const id = group.runs[0]?.run.deployment_id ?? null;
+  const runs = facts.ended.newest.filter(({ run }) => run.deployment_id === id);
+  const found = id === null ? null : flakyOf(runs);
+  if (found === null || groupOfAll(facts, found.failed) !== group) return "";
+  return sentence`; it is flaky: ${found.failed.length} of its last ${plural(runs.length, "run")} failed, and ${found.recoveries} of these were followed by a completed run`;
+}
+
+function elsewhereText({ elsewhere, error }: FailureGroup): Sentence | "" {
+  return error?.type ? sameErrorText(elsewhere) : "";
 }
 
 function parentsText({ parents }: FailureGroup): Sentence | "" {

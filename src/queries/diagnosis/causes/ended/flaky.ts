@@ -1,7 +1,7 @@
 import { asName, own, sentence } from "../../../../lib/shown-text.ts";
 import { isFailed } from "../../../../model/state.ts";
 import { OF_MANY_RUNS } from "../../findings/scopes.ts";
-import type { CauseModule, NamedRun } from "../../findings/types.ts";
+import type { CauseModule, Facts, FailureGroup, NamedRun } from "../../findings/types.ts";
 import { deploymentOfRun, plural } from "../../findings/wording.ts";
 
 /** Failures that were followed by a completed run. */
@@ -19,9 +19,10 @@ export const flaky: CauseModule = {
       const [newest] = runs;
       if (id === null || !newest) return [];
       const name = sentence`Deployment ${asName(deploymentOfRun(newest) ?? id)}`;
-      const recoveries = countRecoveries(runs);
-      if (recoveries < MIN_RECOVERIES) return [];
-      const failed = runs.filter(({ run }) => isFailed(run.state_type));
+      const found = flakyOf(runs);
+      // `failures` says it together with the error.
+      if (found === null || groupOfAll(facts, found.failed)) return [];
+      const { failed, recoveries } = found;
       return [
         {
           code: "flaky",
@@ -45,6 +46,32 @@ export const flaky: CauseModule = {
       ];
     }),
 };
+
+export interface Flaky {
+  readonly failed: readonly NamedRun[];
+  /** Failures that were followed by a completed run. */
+  readonly recoveries: number;
+}
+
+/** `runs`: the ended runs of one deployment, newest first. Null: it is not flaky. */
+export function flakyOf(runs: readonly NamedRun[]): Flaky | null {
+  const recoveries = countRecoveries(runs);
+  return recoveries < MIN_RECOVERIES
+    ? null
+    : { failed: runs.filter(({ run }) => isFailed(run.state_type)), recoveries };
+}
+
+/** Whether all these runs of one deployment failed with one error that no other deployment had: that error is the other half of the cause. */
+export function groupOfAll({ failures }: Facts, failed: readonly NamedRun[]): FailureGroup | null {
+  const ids = new Set(failed.map(({ run }) => run.id));
+  const owner = failed[0]?.run.deployment_id;
+  const found = failures.find(
+    ({ runs }) =>
+      runs.every(({ run }) => run.deployment_id === owner) &&
+      runs.filter(({ run }) => ids.has(run.id)).length === ids.size,
+  );
+  return found ?? null;
+}
 
 /** `runs`: newest first. */
 function countRecoveries(runs: readonly NamedRun[]): number {

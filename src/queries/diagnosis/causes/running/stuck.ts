@@ -1,6 +1,6 @@
 import { durationText } from "../../../../lib/duration-text.ts";
 import { largest } from "../../../../lib/lists.ts";
-import { asName, asShellWord, own, sentence } from "../../../../lib/shown-text.ts";
+import { asName, asReason, asShellWord, own, type Sentence, sentence } from "../../../../lib/shown-text.ts";
 import { MINUTE_US, parseIsoUs, SECOND_US, type ServerUs } from "../../../../lib/time.ts";
 import type { PrefectEvent } from "../../../../model/events/event.ts";
 import { RESOURCE_NAME } from "../../../../model/events/event.ts";
@@ -10,6 +10,7 @@ import { ALL_OF_RUNS } from "../../findings/scopes.ts";
 import type { CauseModule, Facts, Finding, PoolFacts, RunFacts } from "../../findings/types.ts";
 import { isOnline } from "../../findings/waiting.ts";
 import { ago, runName } from "../../findings/wording.ts";
+import { INFRASTRUCTURE } from "../ended/crashed.ts";
 
 /** Starting a container or pod takes a while: PENDING for less than this is normal. */
 const PENDING_IS_LONG_US = 60 * SECOND_US;
@@ -48,6 +49,7 @@ function judgePending(run: RunFacts, facts: Facts): Finding | null {
   const workerName = submitted?.resource[RESOURCE_NAME] ?? labelText(run, "prefect.worker.name");
   const worker = pool?.workers.find((one) => one.name === workerName) ?? null;
   const isOffline = worker !== null && !isOnline(worker, pool?.workersReadUs ?? nowUs);
+  const observed = run.events.findLast((event) => INFRASTRUCTURE.test(event.event)) ?? null;
   const isRecent = !isOffline && ageUs < PENDING_IS_LONG_US;
   if (isRecent && (!submitted || facts.run === null)) return null;
   const who = workerName ? sentence`worker ${asName(workerName)} took it` : "a worker took it";
@@ -57,7 +59,7 @@ function judgePending(run: RunFacts, facts: Facts): Finding | null {
   return {
     code: isOffline ? "worker_lost" : "pending_no_infrastructure",
     severity: isRecent ? "note" : "problem",
-    summary: sentence`${runName(run)} has been ${asName(run.run.state_name ?? "Pending")} for ${durationText(ageUs)}: ${who}${workerName ? sentence` (${beat})` : ""}, ${isRecent ? "and no infrastructure has started yet" : "but no infrastructure has started"}.`,
+    summary: sentence`${runName(run)} has been ${asName(run.run.state_name ?? "Pending")} for ${durationText(ageUs)}: ${who}${workerName ? sentence` (${beat})` : ""}, ${isRecent ? "and no infrastructure has started yet" : "but no infrastructure has started"}${observedText(observed)}.`,
     evidence: {
       flow_run: {
         id: run.run.id,
@@ -66,6 +68,7 @@ function judgePending(run: RunFacts, facts: Facts): Finding | null {
         infrastructure_pid: run.run.infrastructure_pid ?? null,
       },
       ...(workerName ? { worker: { name: workerName, last_heartbeat: worker?.last_heartbeat_time ?? null } } : {}),
+      ...(observed ? { infrastructure: { event: observed.event, id: observed.id, occurred: observed.occurred } } : {}),
       ...(submitted ? { submitted: { event: submitted.id, occurred: submitted.occurred } } : {}),
     },
     fix: isRecent
@@ -80,6 +83,13 @@ function judgePending(run: RunFacts, facts: Facts): Finding | null {
     runsExplained: 1,
     leads: pool ? [{ kind: "work_pool", id: pool.pool.id, name: pool.pool.name }] : [],
   };
+}
+
+/** What an observer of the infrastructure has seen of it last. */
+function observedText(event: PrefectEvent | null): Sentence | "" {
+  if (event === null) return "";
+  const why = event.resource["kubernetes.diagnosis"] ?? event.resource["kubernetes.reason"];
+  return sentence`; the last event of its infrastructure is ${asName(event.event)}${why === undefined ? "" : sentence` (${asReason(why)})`} at ${asReason(event.occurred)}`;
 }
 
 /** The pool of the run: its own facts, or those of the scope. */

@@ -62,6 +62,7 @@ function judgeTag(run: RunFacts, one: LimitFacts, { nowUs }: Facts): Finding | n
         : sentence`${own(isZero ? "Raise the limit" : "Wait for the holder, or raise the limit")}: prefect concurrency-limit create ${asShellWord(key)} ${Number(limit.limit) + 1}`,
     certainty: 1,
     runsExplained: waiting.length,
+    release: sentence`Free its slot: ${releaseSlots(one, Math.max(0, Number(limit.active_slots ?? 0) - 1))}`,
     leads: [...holderLeads(holders), { kind: "concurrency_limit", id: limit.id, name: limit.name }],
   };
 }

@@ -1,6 +1,6 @@
 import { largest } from "../../../../lib/lists.ts";
-import { asName, asShellWord, own, sentence } from "../../../../lib/shown-text.ts";
-import { formatIsoSeconds, MINUTE_US, parseIsoUs, type ServerUs } from "../../../../lib/time.ts";
+import { asName, asShellWord, own, quoteJson, sentence } from "../../../../lib/shown-text.ts";
+import { DAY_US, formatIsoSeconds, MINUTE_US, parseIsoUs, type ServerUs } from "../../../../lib/time.ts";
 import type { DeploymentSchedule } from "../../../../model/objects.ts";
 import { ALL_OF_RUNS } from "../../findings/scopes.ts";
 import type { CauseModule, Facts, Finding, NamedDeployment } from "../../findings/types.ts";
@@ -8,9 +8,15 @@ import { deploymentName } from "../../findings/wording.ts";
 
 /** The server's scheduler makes the runs of a new schedule within a minute. */
 const SCHEDULER_US = 5 * MINUTE_US;
+/**
+ * The scheduler makes runs for 100 days ahead, at least three of each schedule. One that is due so soon should be there.
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/settings/models/server/services.py (`scheduler`)
+ */
+const SOON_US = 30 * DAY_US;
 
 /**
- * An active schedule that makes no more runs. Proof: the UNTIL of its RRULE has passed. Without such an end: no run is scheduled
+ * An active schedule that makes no more runs. Proof: the UNTIL of its RRULE has passed, or no
+ * date matches it. Otherwise: no run is scheduled
  * although the schedule is older than a round of the scheduler, which is a note, because the next one may be months away.
  */
 export const scheduleEnded: CauseModule = {
@@ -25,7 +31,7 @@ export const scheduleEnded: CauseModule = {
       .flatMap((deployment) => judgeSchedules(deployment, facts)),
 };
 
-function judgeSchedules(deployment: NamedDeployment, { nowUs, withoutUpcoming, subject }: Facts): Finding[] {
+function judgeSchedules(deployment: NamedDeployment, { nowUs, withoutUpcoming, nextTimes, subject }: Facts): Finding[] {
   const active = (deployment.schedules ?? []).filter((one) => one.active);
   if (active.length === 0) return [];
   const ends = active.flatMap((one) => untilUs(one) ?? []);
@@ -46,15 +52,37 @@ function judgeSchedules(deployment: NamedDeployment, { nowUs, withoutUpcoming, s
     ];
   }
   const madeUs = largest(active.map((one) => parseIsoUs(one.updated ?? one.created ?? "") ?? nowUs));
+  const nextUs = nextTimes.get(deployment.id);
+  const shown = quoteJson(active[0]?.schedule ?? {}, 120);
+  if (nextUs === null) {
+    return [
+      {
+        code: "schedule_ended",
+        severity: "problem",
+        summary: sentence`${active.length === 1 ? own("The schedule") : own("No active schedule")} of deployment ${asName(name)} ${active.length === 1 ? own("never fires again") : own("ever fires again")}: no date in the next nine years matches ${shown}, so it creates no more runs.`,
+        evidence,
+        fix: sentence`Correct the schedule, or give it one that makes further runs and delete this one: prefect deployment schedule delete ${asShellWord(name)} ${asShellWord(active[0]?.id ?? "")}`,
+        certainty: 1,
+        runsExplained: 1,
+      },
+    ];
+  }
   const isAsked = subject.kind === "deployment" || subject.kind === "flow";
   if (!isAsked || withoutUpcoming?.has(deployment.id) !== true || nowUs - madeUs < SCHEDULER_US) return [];
+  const next =
+    nextUs === undefined
+      ? own("its next time is far away or never comes")
+      : sentence`its next time is ${formatIsoSeconds(nextUs)}, and Prefect makes runs for the next 100 days`;
   return [
     {
       code: "schedule_without_runs",
-      severity: "note",
-      summary: sentence`Deployment ${asName(name)} has an active schedule, but no run of it is scheduled: its next time is far away or never comes.`,
+      severity: nextUs !== undefined && nextUs - nowUs < SOON_US ? "problem" : "note",
+      summary: sentence`Deployment ${asName(name)} has an active schedule, but no run of it is scheduled: ${next}.`,
       evidence,
-      fix: sentence`Check its schedule: prefect deployment schedule ls ${asShellWord(name)}`,
+      fix:
+        nextUs !== undefined && nextUs - nowUs < SOON_US
+          ? sentence`Check that the scheduler of the server runs (PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED), and its schedule: prefect deployment schedule ls ${asShellWord(name)}`
+          : sentence`Check its schedule: prefect deployment schedule ls ${asShellWord(name)}`,
       certainty: 0.8,
       runsExplained: 0,
     },

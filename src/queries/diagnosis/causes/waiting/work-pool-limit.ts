@@ -23,7 +23,7 @@ export const workPoolLimit: CauseModule = {
           {
             code: "work_pool_limit",
             severity: "problem" as const,
-            summary: sentence`Work pool ${asName(name)} ${fullText(Number(limit), pool.activeSlots, pool.holders)}; ${runsWait(waiting.length)}.${servedFirst}`,
+            summary: sentence`Work pool ${asName(name)} ${fullText(Number(limit), pool.activeSlots, pool.holders)}; ${runsWait(waiting.length)} (${nameList(waiting.map((one) => one.run.name))}).${servedFirst}`,
             evidence: {
               work_pool: { id, name, concurrency_limit: limit, active_slots: pool.activeSlots },
               holders: holderEvidence(pool.holders),
@@ -74,7 +74,7 @@ export const workQueueLimit: CauseModule = {
             {
               code: "work_queue_limit",
               severity: "problem" as const,
-              summary: sentence`Queue ${asName(name)} of work pool ${asName(pool.pool.name)} ${fullText(Number(limit), queueFacts.activeSlots, queueFacts.holders)}; ${runsWait(waiting.length)}.`,
+              summary: sentence`Queue ${asName(name)} of work pool ${asName(pool.pool.name)} ${fullText(Number(limit), queueFacts.activeSlots, queueFacts.holders)}; ${runsWait(waiting.length)} (${nameList(waiting.map((one) => one.run.name))}).`,
               evidence: {
                 work_queue: { id, name, concurrency_limit: limit, active_slots: queueFacts.activeSlots },
                 work_pool: { id: pool.pool.id, name: pool.pool.name },

@@ -4,7 +4,7 @@ import { at, T0_US } from "../../../../support/builders.ts";
 import { aNamedRun, aRunError, onlyFinding, someEnded, someFacts } from "../../../../support/diagnosis/facts.ts";
 
 const runs = [1, 2, 3].map((n) => aNamedRun({ name: `bad-${n}`, state_type: "FAILED", end_time: at(n) }));
-const known = { error: aRunError(), firstUs: T0_US, lastUs: T0_US, isOver: false, isNew: true };
+const known = { error: aRunError(), firstUs: T0_US, lastUs: T0_US, isOver: false, isNew: true, elsewhere: [] };
 const group = { ...known, runs, parents: [], newest: null };
 
 test("one finding for each error, with count, frame and first and last time", () => {

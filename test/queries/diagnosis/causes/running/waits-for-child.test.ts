@@ -15,7 +15,8 @@ test("names the child, its state and its pool, and asks about it next", () => {
   expect(found.next?.[0]?.args).toEqual({ flow_run: anId(80) });
 });
 
-test("not while the child runs, nor when the parent has ended", () => {
-  expect(waitsForChild.judge(factsOfRun({ state_type: "RUNNING" }, { children: [child("RUNNING")] }))).toEqual([]);
+test("a child that runs counts only if it has a problem of its own; not when the parent has ended", () => {
+  const facts = factsOfRun({ state_type: "RUNNING" }, { children: [child("RUNNING")] });
+  expect(waitsForChild.judge(facts)).toMatchObject([{ isOfLead: true, leads: [{ kind: "flow_run", name: "child" }] }]);
   expect(waitsForChild.judge(factsOfRun({ state_type: "FAILED" }, { children: [child("SCHEDULED")] }))).toEqual([]);
 });

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
+import { DAY_US } from "../../../../../src/lib/time.ts";
 import { scheduleEnded } from "../../../../../src/queries/diagnosis/causes/waiting/schedule-ended.ts";
 import { aDeployment, anId, at } from "../../../../support/builders.ts";
-import { onlyFinding, someFacts } from "../../../../support/diagnosis/facts.ts";
+import { NOW_US, onlyFinding, someFacts } from "../../../../support/diagnosis/facts.ts";
 
 const deployment = aDeployment({ id: anId(1), name: "nightly" });
 const about = (schedule: Record<string, string | number>, given = {}, facts = {}) =>
@@ -42,4 +43,34 @@ test("a schedule without a run to come is a note, once the scheduler has had its
   });
   const isNew = [{ id: anId(2), schedule: never, active: true, created: at(3_590) }];
   expect(scheduleEnded.judge(about(never, { schedules: isNew }, { withoutUpcoming }))).toEqual([]);
+});
+
+test("a schedule that no date matches is a problem in every scope", () => {
+  const never = { cron: "0 0 30 2 *", timezone: "UTC" };
+  const facts = about(
+    never,
+    {},
+    { withoutUpcoming: new Set([deployment.id]), nextTimes: new Map([[deployment.id, null]]) },
+  );
+  for (const kind of ["deployment", "work_pool", "workspace"] as const)
+    expect<unknown>(onlyFinding(scheduleEnded, { ...facts, subject: { ...facts.subject, kind } })).toMatchObject({
+      code: "schedule_ended",
+      severity: "problem",
+      summary:
+        'The schedule of deployment load/nightly never fires again: no date in the next nine years matches {"cron":"0 0 30 2 *","timezone":"UTC"}, so it creates no more runs.',
+    });
+});
+
+test("a run that is due soon and was not made is a problem; one that is due in a year is not", () => {
+  const yearly = { cron: "0 0 1 1 *" };
+  const due = (us: number) =>
+    onlyFinding(
+      scheduleEnded,
+      about(yearly, {}, { withoutUpcoming: new Set([deployment.id]), nextTimes: new Map([[deployment.id, us]]) }),
+    );
+  expect(due(NOW_US + 2 * DAY_US)).toMatchObject({
+    severity: "problem",
+    fix: expect.stringContaining("SCHEDULER_ENABLED"),
+  });
+  expect(due(NOW_US + 200 * DAY_US).severity).toBe("note");
 });

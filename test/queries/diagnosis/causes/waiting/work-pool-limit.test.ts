@@ -10,7 +10,9 @@ describe("work pool limit", () => {
   test("names the pool, its holders, and asks about the first of them next", () => {
     const pool = somePool({ concurrency_limit: 1 }, { activeSlots: 1, holders });
     const found = onlyFinding(workPoolLimit, someFacts("work_pool", { pools: [pool], waiting }));
-    expect<unknown>(found.summary).toBe("Work pool etl-pool is full: 1 of 1 slots held by holder; 1 run waits.");
+    expect<unknown>(found.summary).toBe(
+      "Work pool etl-pool is full: 1 of 1 slots held by holder; 1 run waits (late-run).",
+    );
     expect<unknown>(found.next).toEqual([
       { tool: "diagnose", args: { flow_run: anId(1) }, why: "whether the run that holds the slot still runs" },
     ]);
@@ -20,7 +22,7 @@ describe("work pool limit", () => {
     const pool = somePool({ concurrency_limit: 0 }, { activeSlots: 0, holders: [] });
     const found = onlyFinding(workPoolLimit, someFacts("work_pool", { pools: [pool], waiting }));
     expect(found).toMatchObject({
-      summary: "Work pool etl-pool lets no run start, because its limit is 0; 1 run waits.",
+      summary: "Work pool etl-pool lets no run start, because its limit is 0; 1 run waits (late-run).",
       fix: "Raise the limit: prefect work-pool set-concurrency-limit etl-pool 1",
     });
   });
@@ -55,7 +57,7 @@ describe("work queue limit", () => {
   test("names queue, pool and holders", () => {
     const found = onlyFinding(workQueueLimit, someFacts("deployment", { pools: [queued(1)], waiting }));
     expect<unknown>(found.summary).toBe(
-      "Queue default of work pool etl-pool is full: 1 of 1 slots held by holder; 1 run waits.",
+      "Queue default of work pool etl-pool is full: 1 of 1 slots held by holder; 1 run waits (late-run).",
     );
     expect(found.evidence).toMatchObject({ work_queue: { id: QUEUE_ID, concurrency_limit: 1, active_slots: 1 } });
   });
