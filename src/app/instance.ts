@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { toChangeAccess } from "../acting/access.ts";
 import type { Confirmations } from "../acting/confirmations.ts";
 import { credentialsOf } from "../config/credentials.ts";
@@ -162,7 +161,7 @@ function changesOf(
 /** The same for the same credential, and no secret: API keys are long and random, so that a digest does not reveal them. */
 function credentialLabel(auth: Settings["auth"]): string {
   if (auth.kind === "none") return "";
-  if (auth.kind === "key") return `key:${createHash("sha256").update(auth.key).digest("hex").slice(0, 12)}`;
+  if (auth.kind === "key") return `key:${new Bun.CryptoHasher("sha256").update(auth.key).digest("hex").slice(0, 12)}`;
   // Without a colon all of it may be the password.
   return auth.authString.includes(":") ? `user:${auth.authString.split(":")[0]}` : "user";
 }

@@ -19,35 +19,40 @@ function classOf(code: number): number {
   return code < 128 ? (CLASSES[code] as number) : NOT_ASCII;
 }
 
-function hashesOf(text: string): number[] {
-  const hashes: number[] = [];
-  let hash = 0;
-  for (let at = 0; at < text.length; at += 1) {
-    hash = ((hash << SHIFT) ^ classOf(text.charCodeAt(at))) & MASK;
-    if (at >= 2) hashes.push(hash);
-  }
-  return hashes;
-}
-
 export class TrigramFilter {
   private readonly isWanted = new Uint8Array(MASK + 1);
   private readonly wantsOtherScripts: boolean;
+  /** How often each three characters occur in ordinary text. */
+  private readonly counts: Uint16Array;
 
   /**
    * `ordinary`: text with the usual words, to know which characters are frequent side by side. `wantsOtherScripts`: every text with a
    * character outside of ASCII is reported.
    */
-  constructor(literals: readonly string[], ordinary: string, wantsOtherScripts = false) {
+  constructor(literals: readonly string[], ordinary: string | Uint16Array, wantsOtherScripts = false) {
     this.wantsOtherScripts = wantsOtherScripts;
-    const counts = new Uint16Array(MASK + 1);
-    for (const hash of hashesOf(ordinary)) counts[hash] = (counts[hash] as number) + 1;
-    for (const literal of literals) {
-      let rarest: number | undefined;
-      for (const hash of hashesOf(literal))
-        if (rarest === undefined || (counts[hash] as number) < (counts[rarest] as number)) rarest = hash;
-      if (rarest !== undefined) this.isWanted[rarest] = 1;
-      else this.addShort(literal);
+    this.counts = typeof ordinary === "string" ? countsIn(ordinary) : ordinary;
+    for (const literal of literals) this.add(literal);
+  }
+
+  /** A filter that looks for these literals too. */
+  extended(literals: readonly string[]): TrigramFilter {
+    const more = new TrigramFilter([], this.counts, this.wantsOtherScripts);
+    more.isWanted.set(this.isWanted);
+    for (const literal of literals) more.add(literal);
+    return more;
+  }
+
+  private add(literal: string): void {
+    const { counts } = this;
+    let rarest = -1;
+    let hash = 0;
+    for (let at = 0; at < literal.length; at += 1) {
+      hash = ((hash << SHIFT) ^ classOf(literal.charCodeAt(at))) & MASK;
+      if (at >= 2 && (rarest < 0 || (counts[hash] as number) < (counts[rarest] as number))) rarest = hash;
     }
+    if (rarest < 0) this.addShort(literal);
+    else this.isWanted[rarest] = 1;
   }
 
   /** A literal of two characters occurs after any character. */
@@ -71,4 +76,14 @@ export class TrigramFilter {
     }
     return false;
   }
+}
+
+function countsIn(ordinary: string): Uint16Array {
+  const counts = new Uint16Array(MASK + 1);
+  let hash = 0;
+  for (let at = 0; at < ordinary.length; at += 1) {
+    hash = ((hash << SHIFT) ^ classOf(ordinary.charCodeAt(at))) & MASK;
+    if (at >= 2) counts[hash] = (counts[hash] as number) + 1;
+  }
+  return counts;
 }

@@ -5,6 +5,7 @@
 
 import { AppError } from "../errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import { lazily } from "../lib/lazily.ts";
 import { quote, sentence } from "../lib/shown-text.ts";
 import { NEVER_MS, type SteadyMs } from "../lib/time.ts";
 import { type ChangeMark, findRecordChanges, startRecordChanges } from "../queries/source/record-changes.ts";
@@ -12,7 +13,24 @@ import { splitWorkspace } from "../resources/define.ts";
 import type { RecordDb } from "../store/database.ts";
 import type { ChangeNotice } from "../sync/context/changes.ts";
 import { LONGEST_NAME } from "../tools/definition/suggestions.ts";
-import { type AffectedTest, addResource, affectedTestOf, indexChanges, noChanges } from "./affected-resources.ts";
+import type {
+  AffectedTest,
+  addResource,
+  affectedTestOf,
+  indexChanges,
+  noChanges,
+  ResourceChanges,
+} from "./affected-resources.ts";
+
+/** Loaded with the first watched resource: it needs the filters of runs, whose schemas take 15 ms. */
+const affected = lazily(() => require("./affected-resources.ts") as AffectedResources);
+
+interface AffectedResources {
+  readonly addResource: typeof addResource;
+  readonly affectedTestOf: typeof affectedTestOf;
+  readonly indexChanges: typeof indexChanges;
+  readonly noChanges: typeof noChanges;
+}
 
 export interface ResourceWatch {
   /**
@@ -47,11 +65,17 @@ interface WatchedResource {
 export function createResourceWatch(options: ResourceWatchOptions): ResourceWatch {
   const { clock, signal } = options;
   const watched = new Map<string, WatchedResource>();
-  let changes = noChanges();
+  /** Since the last notification. */
+  let gathered: ResourceChanges | null = null;
   let mark: ChangeMark | null = null;
   let markedDb: RecordDb | null = null;
   let running: AbortController | null = null;
   let sleeping: AbortController | null = null;
+
+  const changes = () => {
+    gathered ??= affected().noChanges();
+    return gathered;
+  };
 
   const collectChanges = () => {
     const db = options.record();
@@ -65,13 +89,13 @@ export function createResourceWatch(options: ResourceWatchOptions): ResourceWatc
     }
     const found = findRecordChanges(db, mark, nowUs);
     if (!found.isChanged) return;
-    changes.isAny = true;
-    for (const name of found.eventNames) changes.eventNames.add(name);
-    for (const id of found.resourceIds) addResource(changes, id);
+    changes().isAny = true;
+    for (const name of found.eventNames) changes().eventNames.add(name);
+    for (const id of found.resourceIds) affected().addResource(changes(), id);
   };
 
   const notifyAffected = () => {
-    const changed = changes.isAny ? indexChanges(changes, options.record()) : null;
+    const changed = changes().isAny ? affected().indexChanges(changes(), options.record()) : null;
     const nowMs = clock.steadyMs();
     for (const entry of watched.values()) {
       if (changed !== null && entry.isAffectedBy(changed)) entry.isDue = true;
@@ -80,7 +104,7 @@ export function createResourceWatch(options: ResourceWatchOptions): ResourceWatc
       entry.notifiedMs = nowMs;
       for (const notify of entry.listeners) notify();
     }
-    changes = noChanges();
+    gathered = null;
   };
 
   const poll = () => {
@@ -95,9 +119,10 @@ export function createResourceWatch(options: ResourceWatchOptions): ResourceWatc
 
   const run = async (stop: AbortSignal) => {
     const unsubscribe = options.onChange((change) => {
-      changes.isAny = true;
-      for (const kind of change.kinds) changes.kinds.add(kind);
-      for (const id of change.flowRunIds) changes.flowRunIds.add(id);
+      const { kinds, flowRunIds } = changes();
+      changes().isAny = true;
+      for (const kind of change.kinds) kinds.add(kind);
+      for (const id of change.flowRunIds) flowRunIds.add(id);
       sleeping?.abort();
     });
     while (!stop.aborted) {
@@ -122,7 +147,7 @@ export function createResourceWatch(options: ResourceWatchOptions): ResourceWatc
     add(uri, notify) {
       if (watched.size >= MAX_WATCHED && !watched.has(uri)) throw tooMany();
       const entry = watched.get(uri) ?? {
-        isAffectedBy: affectedTestOf(uri, options.record(), () => clock.nowUs()),
+        isAffectedBy: affected().affectedTestOf(uri, options.record(), () => clock.nowUs()),
         listeners: new Set(),
         notifiedMs: NEVER_MS,
         isDue: false,

@@ -34,3 +34,14 @@ test("serve over stdio loads the definition of a tool with its first call", () =
   expect(loaded).toContain("tools/definitions.ts");
   expect(loaded.filter((name) => /^tools\/(acting|docs|events|objects|runs|workspace)\//.test(name))).toEqual([]);
 });
+
+test("serve over stdio loads none of the modules of Node that take milliseconds, and no filters of runs", () => {
+  const loaded = [
+    ...loadedWith("cli/serve.ts"),
+    ...loadedWith("cli/run.ts"),
+    ...loadedWith("tools/events/read-events.ts"),
+  ];
+  const slow = ["node:crypto", "node:stream", "node:tty", "node:util", "node:worker_threads", "node:zlib"];
+  expect(loaded.filter((name) => slow.includes(name))).toEqual([]);
+  expect(loaded).not.toContain("store/filters/bodies.ts");
+});

@@ -79,7 +79,9 @@ interface Field {
 
 class Redactor {
   private readonly redactText: (text: string) => string;
-  private readonly isInert: (text: string) => boolean;
+  private readonly credentials: readonly string[];
+  /** Made with the first answer. */
+  private inertCheck: ((text: string) => boolean) | null = null;
   private readonly inertBodies = new Set<string>();
   /** By the names of fields, which repeat in every event. */
   private readonly fields = new Map<string, Field>();
@@ -92,7 +94,12 @@ class Redactor {
 
   constructor({ credentials }: RedactOptions) {
     this.redactText = createTextRedactor(credentials);
-    this.isInert = createInertCheck(credentials);
+    this.credentials = credentials;
+  }
+
+  private isInert(text: string): boolean {
+    this.inertCheck ??= createInertCheck(this.credentials);
+    return this.inertCheck(text);
   }
 
   /** Redacts one string, and notes whether an AWS key id was in it. */

@@ -1,4 +1,5 @@
 /** Replaces the secrets in one string. */
+import { lazily } from "../../lib/lazily.ts";
 import { LiteralSet, type Occurrence } from "../../lib/literal-set.ts";
 import { TrigramFilter } from "../../lib/trigram-filter.ts";
 import {
@@ -72,19 +73,21 @@ const LITERALS = GROUPS.flatMap((literals, group) =>
   literals.map((literal) => ({ text: literal.replace(/^\^/, ""), group, atBoundary: literal.startsWith("^") })),
 );
 
-/** Built when it is first needed: it takes some milliseconds at the start of a process. */
-function lazySecrets(): () => LiteralSet {
-  let secrets: LiteralSet | null = null;
-  return () => {
-    secrets ??= new LiteralSet(LITERALS);
-    return secrets;
-  };
-}
-
-const secretLiterals = lazySecrets();
+/** Takes some milliseconds. */
+const secretLiterals = lazily(() => new LiteralSet(LITERALS));
 
 /** Usual words beside Prefect's own, to choose what `TrigramFilter` looks for. */
 const ORDINARY = `${VOCABULARY} finished in state created by schedule late error failure success attempt retries data class table count rows report daily nightly pipeline worker slots pass test asia-east entrypoint infrastructure configuration access path module queue heartbeat token bearer expected_start_time cache_expiration payload initial_state definitions time_unit untrackable_result backfill whimsical request required response parameters input_type inputs active reactive kitchen exchanges pages health_check capacity charge 24db2a acquire unable enabled catalog 7za8 users chapter fetch keepalive accc cced ces_c loss pass_code success_count written submitting`;
+
+/** One for all redactors of a process, whose credentials differ. */
+const literalFilter = lazily(
+  () =>
+    new TrigramFilter(
+      LITERALS.map(({ text }) => text),
+      ORDINARY,
+      true,
+    ),
+);
 
 /** A replacement can complete another secret, so the text is read until nothing changes. */
 const MAX_ROUNDS = 8;
@@ -98,8 +101,9 @@ const MAX_ESCAPES = 3;
 /** `credentials`: as configured. `createInertCheck` has to know what each of the replacements begins with. */
 export function createTextRedactor(credentials: readonly string[]): (text: string) => string {
   const configured = literalsOf(credentials);
-  const filter = new TrigramFilter([...LITERALS.map(({ text }) => text), ...configured.forms], ORDINARY, true);
+  let filter: TrigramFilter | null = null;
   const inText = (text: string, depth: number): string => {
+    filter ??= literalFilter().extended(configured.forms);
     const hasLiteral = filter.mayHave(text);
     const hasHost = text.includes("@");
     let before = text;

@@ -3,7 +3,6 @@
  * first one names the file in use. No file is renamed, so readers and writers that have one open are never disturbed, and a crash
  * leaves either the old pointer or the new one.
  */
-import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { filesAside, SIDE_FILES } from "./record-file.ts";
@@ -51,7 +50,10 @@ export function recordFilesBeside(first: string): string[] {
 /** Path of a file for one more server. */
 export function furtherRecordFile(first: string): string {
   for (;;) {
-    const file = join(dirname(first), `${stemOf(first)}${randomBytes(4).toString("hex")}${EXTENSION}`);
+    const file = join(
+      dirname(first),
+      `${stemOf(first)}${crypto.getRandomValues(new Uint8Array(4)).toHex()}${EXTENSION}`,
+    );
     if (!existsSync(file)) return file;
   }
 }

@@ -1,5 +1,4 @@
 /** Records of tenants: one folder for each target and credential, named by a hash with a salt of this data folder. */
-import { createHmac, randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ensureDataDir } from "./record-file.ts";
@@ -14,7 +13,7 @@ const SALT_BYTES = 32;
  * of them may be allowed to see more. The name reveals nothing of `parts` and is the same in every process.
  */
 export function tenantFolder(dataDir: string, parts: readonly string[]): string {
-  const hash = createHmac("sha256", saltOf(dataDir));
+  const hash = new Bun.CryptoHasher("sha256", saltOf(dataDir));
   for (const part of parts) hash.update(`${part.length}:`).update(part);
   return join(dataDir, FOLDER, hash.digest("hex").slice(0, 32));
 }
@@ -25,7 +24,7 @@ function saltOf(dataDir: string): Uint8Array {
   ensureDataDir(folder);
   const file = join(folder, SALT);
   try {
-    writeFileSync(file, randomBytes(SALT_BYTES), { flag: "wx", mode: 0o600 });
+    writeFileSync(file, crypto.getRandomValues(new Uint8Array(SALT_BYTES)), { flag: "wx", mode: 0o600 });
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
   }

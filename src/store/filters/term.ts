@@ -4,6 +4,7 @@
  * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/filters.py
  */
 import { z } from "zod";
+import { figure } from "../../lib/shown-text.ts";
 import { formatIsoUs, parseIsoUs } from "../../lib/time.ts";
 import { STATE_TYPES } from "../../model/state.ts";
 import { type Clause, clause, join, TRUE } from "./clause.ts";
@@ -71,9 +72,7 @@ const texts = z.array(z.string());
 /** SQLite rejects much longer patterns and deeper statements; no name or list in use comes near these limits. */
 const MAX_PATTERN_CHARS = 1_000;
 const MAX_PATTERNS = 500;
-const pattern = z
-  .string()
-  .max(MAX_PATTERN_CHARS, `must have at most ${MAX_PATTERN_CHARS.toLocaleString("en-US")} characters`);
+const pattern = z.string().max(MAX_PATTERN_CHARS, `must have at most ${figure(MAX_PATTERN_CHARS)} characters`);
 /** A list in which each item becomes a condition. */
 const conditions = (item: z.ZodType<string>) =>
   z.array(item).max(MAX_PATTERNS, `must have at most ${MAX_PATTERNS} items`);
