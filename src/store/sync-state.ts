@@ -70,14 +70,25 @@ export interface NewestReading extends SnapshotReading {
 
 type ReadKey = `read:${SnapshotKind}`;
 type NewestKey = `newest:${SnapshotKind}`;
+type NamesKey = `names:${SnapshotKind}`;
 
-/** `read:<kind>`: the last whole reading of a list. `newest:<kind>`: that of its newest page, while it is longer than that. */
-export type FactKey = keyof SyncFacts | ReadKey | NewestKey;
+/** Whether the server returned a list, of the names that it still has, in the order of their code points. */
+export interface NameOrder {
+  readonly isByCodePoint: boolean;
+}
+
+/**
+ * `read:<kind>`: the last whole reading of a list. `newest:<kind>`: that of its newest page, while it is longer than that.
+ * `names:<kind>`: see `objects/name-order.ts`.
+ */
+export type FactKey = keyof SyncFacts | ReadKey | NewestKey | NamesKey;
 export type Fact<K extends FactKey> = K extends keyof SyncFacts
   ? SyncFacts[K]
   : K extends NewestKey
     ? NewestReading
-    : SnapshotReading;
+    : K extends NamesKey
+      ? NameOrder
+      : SnapshotReading;
 
 /** A published fact, or null when it was never stored. */
 export function findFact<K extends FactKey>(db: RecordDb, key: K): Fact<K> | null {

@@ -3,7 +3,7 @@ import type { FlowRun, JsonObject, SnapshotKind, TaskRun } from "../../src/model
 import type { PrefectApi } from "../../src/prefect/api.ts";
 import { inTransaction, type RecordDb } from "../../src/store/database.ts";
 import { BODY_FILTERS, type FilterSet } from "../../src/store/filters/bodies.ts";
-import { findFilteredObjects, findFlowRuns, findTaskRuns } from "../../src/store/filters/find.ts";
+import { areNullsLargest, findFilteredObjects, findFlowRuns, findTaskRuns } from "../../src/store/filters/find.ts";
 import { parseFilter } from "../../src/store/filters/parse.ts";
 import {
   DURATION_SORTS_SINCE,
@@ -15,6 +15,7 @@ import {
   TASK_RUN_SORT_NAMES,
   type TaskRunSort,
 } from "../../src/store/filters/sorts.ts";
+import { areNamesByCodePoint, areNamesInServerOrder } from "../../src/store/objects/name-order.ts";
 import { upsertObjects } from "../../src/store/objects/objects.ts";
 import { upsertFlowRuns } from "../../src/store/runs/flow-runs.ts";
 import { idText } from "../../src/store/runs/run-columns.ts";
@@ -68,6 +69,15 @@ export async function fillRecord(db: RecordDb, post: Post): Promise<Filled> {
     putFact(db, "instance", instance, 1000);
     for (const kind of Object.keys(kinds))
       upsertObjects(db, kind as SnapshotKind, (all[kind] ?? []) as never, 1000, true);
+    for (const kind of BY_NAME) {
+      const ids = (all[kind] ?? []).map(({ id }) => id);
+      putFact<`names:${(typeof BY_NAME)[number]}`>(
+        db,
+        `names:${kind}`,
+        { isByCodePoint: areNamesByCodePoint(db, kind, ids) === true },
+        1000,
+      );
+    }
     upsertFlowRuns(db, flowRuns as unknown as FlowRun[], 1000);
     upsertTaskRuns(db, taskRuns as unknown as TaskRun[], 1000);
   });
@@ -117,6 +127,15 @@ interface Route {
   readonly others: readonly string[];
   readonly sorts: readonly string[];
   ids(db: RecordDb, set: FilterSet, sort: string): string[];
+}
+
+const BY_NAME = ["flow", "deployment", "work_pool", "automation"] as const;
+
+/** Whether the record has the order of names that the server has; otherwise Prefect is asked instead. */
+export function isOrderOfServer(db: RecordDb, { route, sort }: Question): boolean {
+  if (sort !== "" && !sort.startsWith("NAME_")) return true;
+  const kind = BY_NAME.find((one) => route.own === `${one}s`);
+  return kind === undefined ? areNullsLargest(db) === false : areNamesInServerOrder(db, kind);
 }
 
 const PAGE = { limit: 200 };

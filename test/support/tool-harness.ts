@@ -61,7 +61,10 @@ export interface ToolHarness extends AsyncDisposable {
   taskRuns(rows: readonly TaskRun[]): void;
   logs(rows: readonly Log[]): void;
   /** Records a whole list as read now. */
-  objects<K extends SnapshotKind>(kind: K, rows: readonly SnapshotObjects[K][]): void;
+  /** `isByCodePoint`: whether the server returns their names in this order. */
+  objects<K extends SnapshotKind>(kind: K, rows: readonly SnapshotObjects[K][], isByCodePoint?: boolean): void;
+  /** An answer has shown the database of the server. */
+  onDatabase(database: "SQLite" | "PostgreSQL"): void;
   /** Claims a coverage range: by default the last day up to now. */
   cover(kind: string, range?: { fromUs?: number; toUs?: number; scope?: string; verifiedUs?: number }): void;
   /** Somebody sets the wall clock of this machine, and nobody else notices. */
@@ -148,7 +151,16 @@ export async function openToolHarness(options: HarnessOptions = {}): Promise<Too
     flowRuns: (rows) => inTransaction(db, () => void upsertFlowRuns(db, rows, nowUs)),
     taskRuns: (rows) => inTransaction(db, () => void upsertTaskRuns(db, rows, nowUs)),
     logs: (rows) => inTransaction(db, () => void upsertLogs(db, rows)),
-    objects: (kind, rows) => inTransaction(db, () => void upsertObjects(db, kind, rows, nowUs, true)),
+    onDatabase: (database) =>
+      inTransaction(db, () => {
+        const known = findFact(db, "instance") ?? { url: api.url, version: null, retentionUs: null, createdUs: nowUs };
+        putFact(db, "instance", { ...known, areNullsLargest: database === "PostgreSQL" }, nowUs);
+      }),
+    objects: (kind, rows, isByCodePoint = true) =>
+      inTransaction(db, () => {
+        upsertObjects(db, kind, rows, nowUs, true);
+        putFact<`names:${SnapshotKind}`>(db, `names:${kind}`, { isByCodePoint }, nowUs);
+      }),
     cover: (kind, { fromUs = nowUs - DAY_US, toUs = nowUs, scope = "", verifiedUs = nowUs } = {}) =>
       inTransaction(db, () => {
         addCoverage(db, kind, scope, {

@@ -27,6 +27,8 @@ export interface DeploymentsQuestion {
   readonly limit: number;
   readonly offset: number;
   readonly fresh?: boolean | undefined;
+  /** The caller takes them in any order. */
+  readonly isAnyOrder?: boolean;
 }
 
 export interface DeploymentItem {

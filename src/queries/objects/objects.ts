@@ -12,10 +12,12 @@ import { type FilterSet, isDecidable, snapshotsNeededBy } from "../../store/filt
 import { findFilteredObjects } from "../../store/filters/find.ts";
 import { isCaseDecidable } from "../../store/filters/letter-case.ts";
 import type { ObjectSort } from "../../store/filters/sorts.ts";
+import { areNamesInServerOrder } from "../../store/objects/name-order.ts";
 import { findObject } from "../../store/objects/objects.ts";
 import { answerSnapshot } from "../source/answer.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
+import { isByName, withNameOrderNote } from "../source/name-order.ts";
 import { areIdsRecorded, idsOf, isOffline } from "../source/run-window.ts";
 import { saveObjects } from "../source/save-objects.ts";
 import { letterCaseNotes, unrecordedIdNotes, withUndecided } from "../source/undecided.ts";
@@ -31,6 +33,8 @@ export interface ObjectsQuestion<K extends FilteredListKind> {
   readonly limit: number;
   readonly offset: number;
   readonly fresh?: boolean | undefined;
+  /** The caller takes the rows in any order. */
+  readonly isAnyOrder?: boolean;
   /** Further lists that the answer needs. */
   readonly with?: readonly SnapshotKind[];
 }
@@ -49,7 +53,8 @@ export async function listObjects<K extends FilteredListKind>(
   const { kind, set, sort, limit, offset, fresh } = question;
   const db = ctx.record();
   const isDecided = isDecidable(set) && !hasRunFilter(set) && (db === null || isCaseDecidable(db, set));
-  const isAnswerable = isDecided || isOffline(ctx, db);
+  const isOrdered = db === null || isInOrder(db, question);
+  const isAnswerable = (isDecided && isOrdered) || isOffline(ctx, db);
   const isBeyondHeld = !isWithinHeld(kind, set[KINDS[kind].filterKey]);
   // Objects are made without an event on some servers, so an id that is not recorded may be younger than the recorded list.
   const ids = idsOf(set[KINDS[kind].filterKey]);
@@ -67,8 +72,17 @@ export async function listObjects<K extends FilteredListKind>(
   return {
     rows: rows.slice(0, limit).map((row) => cutLongFields(kind, row)),
     hasMore: rows.length > limit,
-    freshness: withNotes(db, question, rows, asHeld(db, kind, isBeyondHeld, freshness)),
+    freshness: withNameOrderNote(withNotes(db, question, rows, asHeld(db, kind, isBeyondHeld, freshness)), isOrdered),
   };
+}
+
+/** Whether the record has the page in the order of the server. */
+function isInOrder<K extends FilteredListKind>(
+  db: RecordDb,
+  { kind, set, sort, offset, isAnyOrder }: ObjectsQuestion<K>,
+): boolean {
+  if (isAnyOrder || !isByName(sort) || areNamesInServerOrder(db, kind)) return true;
+  return offset === 0 && findFilteredObjects(db, kind, set, sort, { limit: 2, offset }).length < 2;
 }
 
 /**

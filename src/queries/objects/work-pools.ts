@@ -77,7 +77,15 @@ export async function listWorkPools(ctx: QueryContext, question: WorkPoolsQuesti
 
 /** The types of all work pools. */
 export async function listPoolTypes(ctx: QueryContext, fresh: boolean | undefined): Promise<readonly string[]> {
-  const all = { kind: "work_pool", sort: "NAME_ASC", set: {}, limit: MAX_TYPED_POOLS, offset: 0, fresh } as const;
+  const all = {
+    kind: "work_pool",
+    sort: "NAME_ASC",
+    set: {},
+    limit: MAX_TYPED_POOLS,
+    offset: 0,
+    fresh,
+    isAnyOrder: true,
+  } as const;
   const { rows } = await listObjects(ctx, all);
   return [...new Set(rows.flatMap(({ type }) => type ?? []))].toSorted();
 }

@@ -19,6 +19,7 @@ import { factsOf, KINDS } from "../../model/kinds.ts";
 import type { ConcurrencyLimit, SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import { addCoverage, coveredRanges } from "../../store/coverage.ts";
 import { inTransaction, openRecord, type RecordDb } from "../../store/database.ts";
+import { areNamesInServerOrder } from "../../store/objects/name-order.ts";
 import { upsertObjects } from "../../store/objects/objects.ts";
 import { findObjectsAt, historyBeginUs } from "../../store/past/objects-at.ts";
 import { copyRunsAt, type RunsAt } from "../../store/past/runs-at.ts";
@@ -188,6 +189,8 @@ function copyObjects(source: RecordDb, past: RecordDb, kind: PastKind, atUs: Ser
   const statuses = factsOf(kind).isStatusAnEvent ? statusesAt(source, kind, atUs) : null;
   const docs = found.objects.filter((doc) => isKept(kind, doc)).map((doc) => withStatus(doc, statuses));
   upsertObjects(past, kind, docs as never, localUs, true);
+  if (areNamesInServerOrder(source, kind))
+    putFact<`names:${SnapshotKind}`>(past, `names:${kind}`, { isByCodePoint: true }, localUs);
   return found;
 }
 

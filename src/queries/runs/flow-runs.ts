@@ -111,7 +111,10 @@ export async function listFlowRuns(ctx: QueryContext, question: FlowRunsQuestion
       isEmpty: (found) => found.items.length === 0,
     },
   );
-  return { ...value, freshness: withOrderNote(withNotes(db, question, { value, freshness }), isOrdered) };
+  return {
+    ...value,
+    freshness: withOrderNote(withNotes(db, question, { value, freshness }), question.sort, isOrdered),
+  };
 }
 
 /**

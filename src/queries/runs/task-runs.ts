@@ -137,7 +137,7 @@ export async function listTaskRuns(ctx: QueryContext, question: TaskRunsQuestion
   const isStale = !(isKnown && areRunsKnown && isOrdered) && !isOffline(ctx, db);
   const toPage = (answered: Answered<Found>) => {
     const page = withNotes(db, question, answered, areRunsKnown);
-    return { ...page, freshness: withOrderNote(page.freshness, isOrdered) };
+    return { ...page, freshness: withOrderNote(page.freshness, sort, isOrdered) };
   };
   // Task runs can be made for a flow run that has ended, so a reading of their time, which goes on, says more than one after its end.
   if (readUs !== null && !(db && isWindowRecorded(ctx, db, "task_run", window))) {

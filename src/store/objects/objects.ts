@@ -20,6 +20,7 @@ import { timeUs } from "../runs/run-columns.ts";
 import type { NewObjectChangeRow, NewObjectRow, ObjectChangeRow, ObjectRow } from "../schema/object.ts";
 import { findFact, putFact } from "../sync-state.ts";
 import { insertStatement } from "../write-row.ts";
+import { forgetNameOrder } from "./name-order.ts";
 
 /** A stored object. Times in microseconds, local clock. */
 export interface StoredObject<K extends SnapshotKind = SnapshotKind> {
@@ -132,6 +133,7 @@ function upsertObject<K extends SnapshotKind>(
   if (held !== null) {
     if (isOlderReading(held.read_us, readUs)) return false;
     if (held.doc === json && held.deleted_us === null) return false;
+    if (held.name !== nameOf(kind, doc) || held.deleted_us !== null) forgetNameOrder(db, kind, readUs);
     db.prepare<unknown, [string, string | null, string, number, string, string]>(
       "UPDATE object SET name = ?, parent_id = ?, doc = ?, read_us = ?, deleted_us = NULL WHERE kind = ? AND id = ?",
     ).run(nameOf(kind, doc), parentOf(kind, doc), json, readUs, kind, doc.id);
@@ -147,6 +149,7 @@ function upsertObject<K extends SnapshotKind>(
     } else return false;
     return true;
   }
+  forgetNameOrder(db, kind, readUs);
   insertObject(db, {
     kind,
     id: doc.id,

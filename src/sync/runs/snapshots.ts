@@ -8,6 +8,7 @@ import { factsOf, KINDS, type KindFacts, type ListedKind, listBody, SNAPSHOT_KIN
 import type { SnapshotKind, SnapshotObjects } from "../../model/objects.ts";
 import type { CallOptions, FilterBody, PrefectApi } from "../../prefect/api.ts";
 import { readUnchangedList } from "../../prefect/paging/list-pages.ts";
+import { areNamesByCodePoint, isListedByName } from "../../store/objects/name-order.ts";
 import { findObjects } from "../../store/objects/objects.ts";
 import { findFact } from "../../store/sync-state.ts";
 import { isRecognisedBy } from "../context/database-check.ts";
@@ -197,6 +198,7 @@ export class Snapshots {
       );
       await proveServer(this.ctx, priority, signal, this.provenForMs(kind, rows));
       this.ctx.ingest.snapshot(kind, rows, readUs(), isWhole);
+      if (isWhole && isListedByName(kind)) this.learnNameOrder(kind, rows);
       return rows.length;
     }
     // Prefect lists workers per pool only.
@@ -214,6 +216,14 @@ export class Snapshots {
     await proveServer(this.ctx, priority, signal);
     this.ctx.ingest.snapshot("worker", workers, readUs(), isWhole);
     return workers.length;
+  }
+
+  /** Stores how the server sorted the names of a whole list. */
+  private learnNameOrder(kind: ListedKind, rows: readonly { readonly id: string }[]): void {
+    const ids = rows.map(({ id }) => id);
+    const isByCodePoint = areNamesByCodePoint(this.ctx.db, kind, ids);
+    if (isByCodePoint === null || findFact(this.ctx.db, `names:${kind}`)?.isByCodePoint === isByCodePoint) return;
+    this.ctx.ingest.putFact<`names:${ListedKind}`>(`names:${kind}`, { isByCodePoint });
   }
 
   private ask<K extends ListedKind>(

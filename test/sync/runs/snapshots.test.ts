@@ -30,6 +30,23 @@ describe("the lists of objects", () => {
     expect(findFact(ctx.db, "read:worker")).toEqual({ readUs: T0_US, count: 1 });
   });
 
+  test("show whether the server sorts names by code point, for as long as no name is new", async () => {
+    const { ctx, prefect } = aHarness();
+    const [a, b] = [aWorkPool({ name: "Zeta" }), aWorkPool({ name: "alpha" })];
+    const snapshots = new Snapshots(ctx);
+    const learnt = () => findFact(ctx.db, "names:work_pool");
+    const read = () => snapshots.read("work_pool", "reconcile", neverAborted);
+    prefect.objects = { work_pool: [a, b] };
+    await read();
+    expect(learnt()).toEqual({ isByCodePoint: true });
+    // As PostgreSQL sorts in en_US.
+    prefect.objects = { work_pool: [b, a] };
+    await read();
+    expect(learnt()).toEqual({ isByCodePoint: false });
+    ctx.ingest.snapshot("work_pool", [aWorkPool({ name: "Beta" })], ctx.clock.nowUs(), false);
+    expect(learnt()).toBeNull();
+  });
+
   test("are read again soon after an event about them, and at most every five seconds", async () => {
     const { ctx, prefect, clock } = aHarness();
     const snapshots = new Snapshots(ctx);

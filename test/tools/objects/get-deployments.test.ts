@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { SECOND_US } from "../../../src/lib/time.ts";
+import { inTransaction } from "../../../src/store/database.ts";
+import { upsertObjects } from "../../../src/store/objects/objects.ts";
 import { getDeploymentsTool } from "../../../src/tools/objects/get-deployments.ts";
 import {
   aConcurrencyLimit,
@@ -12,7 +14,7 @@ import {
   aWorkPool,
   aWorkQueue,
 } from "../../support/builders.ts";
-import { type Answer, idsOf, openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
+import { type Answer, idsOf, losePrefect, openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
 
 const flow = aFlow({ id: anId(1), name: "orders-etl" });
 const pool = aWorkPool({ id: anId(2), name: "k8s", status: "NOT_READY", concurrency_limit: 3 });
@@ -275,5 +277,44 @@ describe("get_deployments fails", () => {
     await harness.fake.down();
     const answer = await harness.call(getDeploymentsTool, {});
     expect(answer.structured).toMatchObject({ code: "unavailable", retryable: true });
+  });
+});
+
+describe("get_deployments in the order of names", () => {
+  const zeta = { ...nightly, name: "Zeta" };
+  const alpha = { ...adhoc, name: "alpha" };
+
+  test.each([
+    ["Prefect sorts them in a locale", false, "live"],
+    ["Prefect sorts them by code point", true, "record"],
+  ])("%s", async (_, isByCodePoint, source) => {
+    await using harness = await openToolHarness();
+    harness.onDatabase("PostgreSQL");
+    fillRecord(harness);
+    fillPrefect(harness);
+    harness.objects("deployment", [zeta, alpha], isByCodePoint);
+    const answer = await harness.call(getDeploymentsTool, {});
+    expect([answer.structured.source, answer.text.includes("code points")]).toEqual([source, false]);
+    // One row has no order.
+    const one = await harness.call(getDeploymentsTool, { name: "Zeta" });
+    expect([one.structured.source, ids(one)]).toEqual(["record", [zeta.id]]);
+  });
+
+  test("a name that came later is asked of Prefect, until its list is read again", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness);
+    fillPrefect(harness);
+    inTransaction(harness.db, () => void upsertObjects(harness.db, "deployment", [zeta], harness.nowUs, false));
+    expect((await harness.call(getDeploymentsTool, {})).structured.source).toBe("live");
+  });
+
+  test("an answer of the record says how it sorts while Prefect cannot be asked", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness);
+    harness.objects("deployment", [zeta, alpha], false);
+    losePrefect(harness, 30);
+    const answer = await harness.call(getDeploymentsTool, {});
+    expect([answer.structured.source, ids(answer)]).toEqual(["record", [zeta.id, alpha.id]]);
+    expect(answer.text).toContain("Names are in the order of their code points here");
   });
 });

@@ -183,6 +183,7 @@ describe("get_flow_runs from the record", () => {
     const filter = JSON.stringify({ deployment_id: { any_: [deployment.id] } });
     const answer = await harness.call(getFlowRunsTool, { filter });
     expect(ids(answer)).toEqual([tomorrow, soon, late, failed, completed].map((run) => run.id));
+    harness.onDatabase("SQLite");
     const sorted = await harness.call(getFlowRunsTool, { filter, sort: "name_asc", limit: 2 });
     expect(ids(sorted)).toEqual([completed.id, soon.id]);
   });
@@ -329,6 +330,36 @@ describe("get_flow_runs by a name with letters beyond ASCII", () => {
       complete: false,
       notes: expect.arrayContaining([expect.stringContaining("Letters such as ä match here only in the same case")]),
     });
+  });
+});
+
+describe("get_flow_runs sorted by name", () => {
+  const zeta = { ...completed, name: "Zeta" };
+  const alpha = { ...failed, name: "alpha" };
+
+  test.each(["PostgreSQL", "an unknown database"] as const)(
+    "Prefect is asked for the order where it is on %s",
+    async (database) => {
+      await using harness = await openToolHarness();
+      if (database === "PostgreSQL") harness.onDatabase(database);
+      fillRecord(harness, [zeta, alpha]);
+      harness.fake.workspace.flowRuns.push(zeta, alpha);
+      const answer = await harness.call(getFlowRunsTool, { sort: "NAME_ASC" });
+      expect(answer.structured.source).toBe("live");
+      losePrefect(harness, 30);
+      const offline = await harness.call(getFlowRunsTool, { sort: "NAME_ASC" });
+      expect([offline.structured.source, ids(offline)]).toEqual(["record", [zeta.id, alpha.id]]);
+      expect(offline.text).toContain("Names are in the order of their code points here");
+    },
+  );
+
+  test("the record answers where Prefect is on SQLite", async () => {
+    await using harness = await openToolHarness();
+    harness.onDatabase("SQLite");
+    fillRecord(harness, [zeta, alpha]);
+    const answer = await harness.call(getFlowRunsTool, { sort: "NAME_DESC" });
+    expect([answer.structured.source, ids(answer)]).toEqual(["record", [alpha.id, zeta.id]]);
+    expect(answer.text).not.toContain("code points");
   });
 });
 

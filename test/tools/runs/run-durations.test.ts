@@ -62,6 +62,7 @@ const LONGEST_FIRST = ["longer", "running", "long", "paused", "short"];
 
 const SOURCES = {
   record(harness: ToolHarness) {
+    harness.onDatabase("SQLite");
     harness.objects("flow", [flow]);
     harness.objects("deployment", []);
     harness.flowRuns(RUNS);
@@ -219,6 +220,7 @@ function durationOf({ start_time, end_time }: FlowRun): number | null {
 
 const TASK_SOURCES = {
   record(harness: ToolHarness) {
+    harness.onDatabase("SQLite");
     harness.objects("flow", [flow]);
     harness.flowRuns([parent]);
     harness.taskRuns(TASKS);

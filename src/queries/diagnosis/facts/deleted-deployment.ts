@@ -22,7 +22,7 @@ export async function readDeletedDeployment(
   const flowName = findObject(db, "flow", doc.flow_id)?.name ?? null;
   const successor = await attempt(gathering, own("whether another deployment replaced it"), null, async () => {
     const set = { deployments: { name: { any_: [name] } } };
-    const { items } = await listDeployments(ctx, { set, sort: "NAME_ASC", limit: 20, offset: 0 });
+    const { items } = await listDeployments(ctx, { set, sort: "NAME_ASC", limit: 20, offset: 0, isAnyOrder: true });
     // Names are unique within a flow. The flow itself may have been deleted and created again under the same name.
     const ofSameFlow = items.find(({ deployment }) => deployment.flow_id === doc.flow_id);
     return ofSameFlow ?? items.find((item) => flowName !== null && item.flowName === flowName) ?? null;

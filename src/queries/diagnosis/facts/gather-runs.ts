@@ -239,7 +239,7 @@ async function deploymentsOf(
   if (ids.length === 0) return [];
   return attempt(gathering, own("the deployments of waiting runs"), [], async () => {
     const set = { deployments: { id: { any_: ids } } };
-    const page = await listDeployments(ctx, { set, sort: "NAME_ASC", limit: 50, offset: 0 });
+    const page = await listDeployments(ctx, { set, sort: "NAME_ASC", limit: 50, offset: 0, isAnyOrder: true });
     return page.items.map((item) => item.deployment);
   });
 }
