@@ -24,7 +24,7 @@ import { upsertObjects } from "../../store/objects/objects.ts";
 import { findObjectsAt, historyBeginUs } from "../../store/past/objects-at.ts";
 import { copyRunsAt, type RunsAt } from "../../store/past/runs-at.ts";
 import { findStatusesAt } from "../../store/past/statuses-at.ts";
-import { putFact } from "../../store/sync-state.ts";
+import { findFact, putFact } from "../../store/sync-state.ts";
 import type { QueryContext } from "../source/context.ts";
 import { clockSkewUs, serverNowUs } from "../source/server-time.ts";
 
@@ -40,12 +40,20 @@ const PAST_KINDS = [
 ] as const satisfies readonly SnapshotKind[];
 export type PastKind = (typeof PAST_KINDS)[number];
 
+/**
+ * Kinds whose names never change, so that a later reading gives those of then: Prefect updates neither.
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/actions.py (`FlowUpdate`, `DeploymentUpdate`)
+ */
+const NAMING: ReadonlySet<PastKind> = new Set<PastKind>(["flow", "deployment"]);
+
 export interface PastQuestion {
   readonly atUs: ServerUs;
   /** Lists without which there is no answer. */
   readonly needs: readonly PastKind[];
-  /** Lists that an answer may lack, with a note. */
+  /** Lists that an answer may lack, with a note. Of flows and deployments, the names of those that were read later are known. */
   readonly parts: readonly PastKind[];
+  /** Further lists that are shown. */
+  readonly shows: readonly PastKind[];
   /** Runs that began since then are wanted. */
   readonly runsSinceUs: ServerUs;
 }
@@ -92,13 +100,25 @@ export function openPast(ctx: QueryContext, question: PastQuestion): PastRecord 
   try {
     const filled = fill(ctx, source, past, { ...question, nowUs, localUs, missing });
     if (unknownParts.length === 0) return filled;
-    const { sentence: what, ownHint } = unknownHistory(source, unknownParts, begins, atUs);
-    const note = ownHint === undefined ? what : sentence`${what} ${ownHint}`;
-    return { ...filled, notes: [note, ...filled.notes], isCertain: false };
+    const notes = unknownParts.filter((kind) => NAMING.has(kind)).map((kind) => unknownNames(source, kind, begins));
+    const others = unknownParts.filter((kind) => !NAMING.has(kind));
+    if (others.length > 0) {
+      const { sentence: what, ownHint } = unknownHistory(source, others, begins, atUs);
+      notes.push(ownHint === undefined ? what : sentence`${what} ${ownHint}`);
+    }
+    return { ...filled, notes: [...notes, ...filled.notes], isCertain: false };
   } catch (error) {
     past.close();
     throw error;
   }
+}
+
+function unknownNames(db: RecordDb, kind: PastKind, begins: ReadonlyMap<PastKind, LocalUs | null>): Sentence {
+  const { plural } = KINDS[kind];
+  const beginUs = begins.get(kind) ?? null;
+  if (beginUs === null) return sentence`The record has never read ${plural}, so they have no names here.`;
+  const begin = formatIsoSeconds(onServerClock(beginUs, clockSkewUs(db)));
+  return sentence`The record of ${plural} begins at ${begin}: those that were deleted before it have no names here.`;
 }
 
 function unknownHistory(
@@ -128,7 +148,8 @@ interface Filling extends PastQuestion {
 }
 
 function fill(ctx: QueryContext, source: RecordDb, past: RecordDb, filling: Filling): PastRecord {
-  const { atUs, localUs, nowUs, missing, runsSinceUs } = filling;
+  const { atUs, localUs, nowUs, missing, parts, runsSinceUs } = filling;
+  const shown = new Set<PastKind>([...filling.needs, ...parts, ...filling.shows]);
   const notes: Sentence[] = [];
   let isCertain = true;
   const doubt = (text: Sentence) => {
@@ -138,8 +159,10 @@ function fill(ctx: QueryContext, source: RecordDb, past: RecordDb, filling: Fill
   inTransaction(past, () => {
     writeFacts(ctx, source, past, localUs);
     for (const kind of PAST_KINDS) {
-      if (missing.includes(kind)) continue;
+      const isNaming = missing.includes(kind) && parts.includes(kind) && findFact(source, `read:${kind}`) !== null;
+      if (missing.includes(kind) && !isNaming) continue;
       const { uncertain, unknown } = copyObjects(source, past, kind, atUs, localUs);
+      if (isNaming || !shown.has(kind)) continue;
       if (uncertain.length > 0)
         notes.push(
           sentence`Shown as last read before, because they changed around that moment: ${named(kind, uncertain)}.`,

@@ -30,6 +30,8 @@ export interface Problem {
 export interface Dashboard {
   readonly window: TimeRange;
   readonly counts: RunCounts;
+  /** Whether every run of the window is counted; otherwise a zero is no fact. */
+  readonly areAllCounted: boolean;
   /** Counts of the previous window of the same length. Null: unknown. */
   readonly before: TrendCounts | null;
   /** Empty for a window that is over, like `pools`. */
@@ -79,7 +81,8 @@ export async function getDashboard(ctx: QueryContext, question: DashboardQuestio
   const freshness = slots ? joinFreshness([runs.freshness, slots.freshness]) : runs.freshness;
   const known = question.withoutLimits === true ? asIncomplete(freshness, UNKNOWN_LIMITS) : freshness;
   const noted = isPast ? withNotes(known, [sentence`${RUNS_AS_NOW} ${NO_LIMITS}`]) : known;
-  return { window, counts, before, slots: limits, pools, problems, freshness: noted };
+  const areAllCounted = runs.freshness.coverage.complete;
+  return { window, counts, areAllCounted, before, slots: limits, pools, problems, freshness: noted };
 }
 
 async function readRuns(ctx: QueryContext, live: LiveReader, window: TimeRange): Promise<{ value: Runs }> {

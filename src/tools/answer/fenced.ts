@@ -34,9 +34,13 @@ export function answerText(parts: readonly (Sentence | Fenced | AnswerText | nul
 
 /** The text with sentences in place of others, where these are lines of this program. */
 export function withSentences(text: AnswerText, replacements: ReadonlyMap<string, Sentence>): AnswerText {
+  const shown = new Set<string>();
+  const isFirst = (line: Sentence) => !shown.has(line) && shown.add(line) !== undefined;
   return text
     .split("\n")
-    .map((line) => replacements.get(line) ?? line)
+    .map((line) => ({ line, by: replacements.get(line) }))
+    .filter(({ by }) => by === undefined || isFirst(by))
+    .map(({ line, by }) => by ?? line)
     .join("\n") as AnswerText;
 }
 

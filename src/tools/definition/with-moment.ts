@@ -16,6 +16,8 @@ export interface MomentOptions {
   readonly needs: readonly PastKind[];
   /** Lists that the answer leaves out where they are not recorded of then; a note says so. */
   readonly parts?: readonly PastKind[];
+  /** Further lists that are shown, of which the tool itself says where they are not recorded. */
+  readonly shows?: readonly PastKind[];
   /** How long before the moment runs begin that the answer depends on, where no `since` is given. Runs in progress are always there. */
   readonly runsBackUs: number;
 }
@@ -33,7 +35,7 @@ export function withMoment(tool: ToolDefinition, options: MomentOptions): ToolDe
 
 async function runAt(
   tool: ToolDefinition,
-  { needs, parts = [], runsBackUs }: MomentOptions,
+  { needs, parts = [], shows = [], runsBackUs }: MomentOptions,
   ctx: ToolContext,
   at: string,
   input: Readonly<Record<string, unknown>>,
@@ -49,7 +51,7 @@ async function runAt(
   // Twice the window, because the dashboard compares with the one before.
   const windowUs = sinceUs === undefined ? 0 : atUs - sinceUs;
   const runsSinceUs = addUs(atUs, -Math.max(runsBackUs, 2 * windowUs));
-  using past = openPast(ctx.query, { atUs, needs, parts, runsSinceUs });
+  using past = openPast(ctx.query, { atUs, needs, parts, shows, runsSinceUs });
   const missing = new Set(past.missing);
   try {
     const answer = await tool.run({ ...ctx, query: { ...past.query, past: { at, missing } }, missing }, input);
@@ -61,9 +63,15 @@ async function runAt(
   }
 }
 
+/** What is missing is the past, which a Prefect that answers does not give either. */
+const NOT_YET = /^Nothing of (?:these|this) /;
+const NOT_THEN = own(
+  "Prefect keeps no past states; get_record_status says since when the record has them. Ask without at for the present.",
+);
+
 function notThen(error: AppError, atUs: ServerUs): AppError {
   return new AppError("not_found", sentence`Nothing of this is recorded at ${formatIsoSeconds(atUs)}.`, {
-    hint: error.ownHint ?? own("Ask without at for the present."),
+    hint: error.ownHint === undefined || NOT_YET.test(error.ownHint) ? NOT_THEN : error.ownHint,
     cause: error,
   });
 }
@@ -86,9 +94,11 @@ function asPast(answer: ToolAnswer, past: PastRecord, atUs: ServerUs): ToolAnswe
   const head = sentence`As it was at ${formatIsoSeconds(atUs)}, from recorded changes and events.`;
   const notes = [head, ...past.notes, ...new Set(replaced.values())];
   const complete = coverage.complete === true && past.isCertain;
+  // The first line of the answer itself says so only of what the record does not cover.
+  const shownHead = coverage.complete === true && !complete ? sentence`INCOMPLETE. ${head}` : head;
   return {
     ...answer,
     structured: { ...answer.structured, at: formatIsoUs(atUs), coverage: { ...coverage, complete, notes } },
-    text: answerText([head, ...past.notes, withAgeThen(withSentences(answer.text, replaced))]),
+    text: answerText([shownHead, ...past.notes, withAgeThen(withSentences(answer.text, replaced))]),
   };
 }

@@ -100,5 +100,5 @@ export const getDeploymentsTool = withMoment(
       };
     },
   }),
-  { needs: ["deployment", "flow"], runsBackUs: 30 * DAY_US },
+  { needs: ["deployment"], parts: ["flow"], runsBackUs: 30 * DAY_US },
 );

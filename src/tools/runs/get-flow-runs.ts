@@ -114,7 +114,7 @@ export const getFlowRunsTool = withMoment(
       return isFull ? { ...fullFlowRun(row), ...(hasFields ? brief : {}) } : brief;
     },
   }),
-  { needs: ["flow"], runsBackUs: 30 * DAY_US },
+  { needs: [], parts: ["flow", "deployment"], runsBackUs: 30 * DAY_US },
 );
 
 /** A list "since" some time is about what happened: runs that are due later are in it only by `until` or by their state. */

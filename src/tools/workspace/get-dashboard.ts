@@ -47,10 +47,11 @@ const dashboardTool = defineTool({
   aliases: { occurred_after: "since", occurred_before: "until" },
   async run({ query: ctx, share, missing }, args) {
     const nowUs = serverNowUs(ctx);
+    const withoutLimits = missing !== undefined && LIMITED.some((kind) => missing.has(kind));
     const board = await getDashboard(ctx, {
       ...windowArgs(args, ["since", "until"], nowUs),
       fresh: args.fresh,
-      withoutLimits: missing !== undefined && LIMITED.some((kind) => missing.has(kind)),
+      withoutLimits,
     });
     const { window, counts, before } = board;
     const pools = board.pools.map(({ id, name, type, status }) => ({ id, name, type, ...(status ? { status } : {}) }));
@@ -65,14 +66,20 @@ const dashboardTool = defineTool({
     const shown = fitLists(board.slots.map(shortSlot), pools, room);
     const structured = { ...fixed, slots: shown.slots, work_pools: shown.pools, ...shown.left };
     return {
-      structured,
+      // Empty lists would say that there were none.
+      structured: withoutLimits ? fixed : structured,
       text: dashboardText(board, structured, nowUs),
       untrusted: ["problems", "slots", "work_pools"],
     };
   },
 });
 
-export const getDashboardTool = withMoment(dashboardTool, { needs: [], runsBackUs: 2 * DAY_US });
+export const getDashboardTool = withMoment(dashboardTool, {
+  needs: [],
+  parts: ["flow", "deployment"],
+  shows: ["work_pool", "work_queue", "concurrency_limit"],
+  runsBackUs: 2 * DAY_US,
+});
 
 function shortSlot(slot: Slot): Slot & { more_holders?: number } {
   const more = slot.holders.length - MAX_HOLDERS;
@@ -120,14 +127,18 @@ interface Shown {
 function dashboardText(board: Dashboard, shown: Shown, nowUs: ServerUs): AnswerText {
   const [head = own(""), ...notes] = linesWithoutWindow(board.freshness, nowUs);
   const { total, ...states } = board.counts;
-  const counts = Object.entries(states).map(([state, n]) => sentence`${asName(state)} ${n}`);
+  const isFact = (n: number) => board.areAllCounted || n > 0;
+  const counts = Object.entries(states)
+    .filter(([, n]) => isFact(n))
+    .map(([state, n]) => sentence`${asName(state)} ${n}`);
+  const all = isFact(total) ? [...counts, sentence`total ${total}`] : [own("none")];
   const window = rangeText(board.window);
   const data = [...section(own("problems"), board.problems.map(problemLine)), ...slotLines(shown), ...poolLines(shown)];
   const { lines, legend } = foldIds(data);
   return answerText([
     sentence`flow runs ${window} | ${head}`,
     ...notes,
-    sentence`${joined(counts, ", ")}, total ${total}`,
+    sentence`${board.areAllCounted ? "" : "of the recorded runs: "}${joined(all, ", ")}`,
     trendLine(shown.trend),
     legend,
     data.length > 0 ? fenced(lines) : null,

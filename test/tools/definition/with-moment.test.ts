@@ -286,9 +286,85 @@ describe("at says where it does not know", () => {
     history(harness);
     harness.flowRuns([aFlowRun({ flow_id: FLOW, start_time: at(-900), created: at(-900) })]);
     const { structured } = await harness.call(getDashboardTool, { at: at(-600) });
-    expect(structured).toMatchObject({ flow_runs: { total: 1, completed: 1 }, slots: [], work_pools: [] });
+    expect(structured).toMatchObject({ flow_runs: { total: 1, completed: 1 } });
+    // Empty lists would be facts.
+    expect(structured).not.toHaveProperty("slots");
+    expect(structured).not.toHaveProperty("work_pools");
     expect(structured.coverage.complete).toBe(false);
     expect(structured.coverage.notes.join(" ")).toContain("recorded only since later");
+  });
+
+  test("runs and deployments of flows that were first read later, by the names that never change, and a note", async () => {
+    await using harness = await openToolHarness();
+    const now = harness.nowUs;
+    const others = aDeployment({ id: anId(12), name: "old", flow_id: anId(2), created: at(-9_000) });
+    harness.nowUs = now - NOW * SECOND_US;
+    harness.objects("deployment", [{ ...load, created: at(-9_000) }, others]);
+    harness.nowUs = now;
+    harness.objects("deployment", [load]);
+    harness.objects("flow", [{ ...flow, created: at(-9_000) }]);
+    const begin = { end_time: at(200), created: at(90) };
+    harness.flowRuns([
+      aFlowRun({ ...begin, name: "night", flow_id: FLOW, deployment_id: LOAD, start_time: at(110) }),
+      aFlowRun({ ...begin, name: "day", flow_id: anId(2), deployment_id: others.id, start_time: at(100) }),
+    ]);
+    harness.cover("flow_run", { fromUs: now - 40 * DAY_US });
+    harness.following();
+    const note = `The record of flows begins at ${at(NOW)}: those that were deleted before it have no names here.`;
+    const runs = await harness.call(getFlowRunsTool, { at: at(1_000), since: "1h" });
+    expect(runs.structured.flow_runs).toMatchObject([
+      { name: "night", flow_name: "sales", deployment_name: "sales/load" },
+      { name: "day", flow_id: anId(2), deployment_name: "old" },
+    ]);
+    expect([runs.structured.coverage.complete, runs.text.startsWith("INCOMPLETE.")]).toEqual([false, true]);
+    expect(runs.text).toContain(note);
+    const deployments = await harness.call(getDeploymentsTool, { at: at(1_000) });
+    expect(deployments.structured.deployments).toMatchObject([
+      { name: "load", flow_name: "sales" },
+      { name: "old", flow_id: anId(2) },
+    ]);
+    expect(deployments.text).toContain(note);
+    expect(
+      (await harness.call(getFlowRunsTool, { at: at(1_000), since: "1h", flow: "sales" })).structured,
+    ).toMatchObject({
+      flow_runs: [{ name: "night" }],
+      coverage: { complete: false },
+    });
+    expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
+  test("runs without names where flows were never read", async () => {
+    await using harness = await openToolHarness();
+    harness.flowRuns([aFlowRun({ name: "night", flow_id: FLOW, start_time: at(100), created: at(90) })]);
+    harness.cover("flow_run", { fromUs: harness.nowUs - 40 * DAY_US });
+    harness.following();
+    const { structured, text } = await harness.call(getFlowRunsTool, { at: at(1_000), since: "1h" });
+    expect(structured.flow_runs).toMatchObject([{ name: "night", flow_id: FLOW }]);
+    expect(text).toContain("The record has never read flows, so they have no names here.");
+  });
+
+  test("counts of recorded runs without zeros where runs are not recorded of then", async () => {
+    await using harness = await openToolHarness();
+    harness.objects("flow", [flow]);
+    harness.flowRuns([aFlowRun({ flow_id: FLOW, start_time: at(100), end_time: at(200), created: at(90) })]);
+    harness.cover("flow_run", { fromUs: harness.nowUs - MINUTE_US });
+    harness.following();
+    const { text } = await harness.call(getDashboardTool, { at: at(1_000) });
+    expect(text).toContain("of the recorded runs: completed 1, total 1");
+    expect(text).not.toContain("failed 0");
+    expect(text.split("Prefect keeps no past states")).toHaveLength(2);
+  });
+
+  test("nothing is recorded of then, without a hint to start Prefect", async () => {
+    await using harness = await openToolHarness();
+    harness.objects("flow", [flow]);
+    harness.cover("flow_run", { fromUs: harness.nowUs - MINUTE_US });
+    harness.following();
+    for (const tool of [getFlowRunsTool, getDashboardTool]) {
+      const { structured } = await harness.call(tool, { at: at(1_000) });
+      expect(structured).toMatchObject({ code: "not_found", message: `Nothing of this is recorded at ${at(1_000)}.` });
+      expect(structured.hint).toStartWith("Prefect keeps no past states; get_record_status says since when");
+    }
   });
 
   test("runs of flows whose names are not recorded of then are not taken for runs of one flow", async () => {
