@@ -16,10 +16,19 @@ interface ShellProps {
   readonly onMove?: (move: (place: Place) => void) => () => void;
 }
 
+const AGE_EVERY_MS = 10_000;
+
 export function Shell({ connection, first, views, onPlace, onMove }: ShellProps) {
   const [place, setPlace] = useState(first);
   const [nowMs, setNowMs] = useState(Date.now());
   useEffect(() => connection.onChange(() => setNowMs(Date.now())), [connection]);
+  const [isLive, setLive] = useState(true);
+  useEffect(() => connection.onLive?.(setLive), [connection]);
+  // Ages grow while nothing changes.
+  useEffect(() => {
+    const timer = setInterval(() => setNowMs(Date.now()), AGE_EVERY_MS);
+    return () => clearInterval(timer);
+  }, []);
   useEffect(() => onMove?.((next) => setPlace(next)), [onMove]);
   const open = (view: View, args: Args) => {
     const next = { view, args };
@@ -50,6 +59,11 @@ export function Shell({ connection, first, views, onPlace, onMove }: ShellProps)
             </button>
           ))}
         </nav>
+      )}
+      {!isLive && (
+        <p role="status" class="stale">
+          Not live: the program that serves this page does not answer. What is shown stays as it was.
+        </p>
       )}
       <section ref={page} tabIndex={-1} class="page" aria-label={PAGES[place.view].title}>
         <Page key={JSON.stringify(place)} connection={connection} args={place.args} nowMs={nowMs} open={open} />

@@ -109,6 +109,8 @@ export interface OpenPage extends AsyncDisposable {
   readonly page: Page;
   /** What was requested, but for the page itself. */
   readonly requests: readonly { readonly url: string; readonly body: string }[];
+  /** Of every request, that of the page too. */
+  readonly addresses: readonly string[];
   /** Errors of scripts, errors on the console (a violation of the policy is one), and dialogs. */
   readonly problems: readonly string[];
 }
@@ -132,7 +134,9 @@ export async function openBrowser(): Promise<OpenBrowser> {
       const page = await context.newPage();
       const requests: { url: string; body: string }[] = [];
       const problems: string[] = [];
+      const addresses: string[] = [];
       page.on("request", (request) => {
+        addresses.push(request.url());
         if (request.url() !== url.replace(/#.*/, ""))
           requests.push({ url: request.url(), body: request.postData() ?? "" });
       });
@@ -145,7 +149,7 @@ export async function openBrowser(): Promise<OpenBrowser> {
         void dialog.dismiss();
       });
       await page.goto(url);
-      return { page, requests, problems, [Symbol.asyncDispose]: () => context.close() };
+      return { page, requests, addresses, problems, [Symbol.asyncDispose]: () => context.close() };
     },
     [Symbol.asyncDispose]: () => browser.close(),
   };

@@ -162,6 +162,30 @@ describe("the page at /web", () => {
     ]);
   });
 
+  test("a bar opens its events, with the keyboard alone; the back button returns", async () => {
+    await using opened = await browser.open(demo.address("dashboard"));
+    const { page } = opened;
+    await waitUntilDrawn(page);
+    await page.locator("[role=slider]").focus();
+    await page.keyboard.press("End");
+    await page.keyboard.press("ArrowLeft");
+    await page.keyboard.press("Tab");
+    expect(await page.evaluate<string>("document.activeElement.textContent")).toBe("Show its events");
+    await page.keyboard.press("Enter");
+    await waitFor(page, "its events", "document.querySelector('button.row')");
+    const { event_type_prefix, occurred_after, occurred_before } = JSON.parse(
+      new URLSearchParams(new URL(page.url()).hash.slice(1)).get("args") ?? "",
+    );
+    expect(event_type_prefix).toBe("prefect.flow-run.");
+    expect(Date.parse(occurred_before) - Date.parse(occurred_after)).toBe(3_600_000);
+    const times = await page.evaluate<string[]>(
+      "[...document.querySelectorAll('button.row time')].map((one) => one.title)",
+    );
+    expect(times.filter((one) => one < occurred_after || one > occurred_before)).toEqual([]);
+    await page.goBack();
+    await waitFor(page, "the dashboard", "document.querySelector('ul.counts')");
+  });
+
   test("draws what the record gains, without a reload", async () => {
     await using opened = await browser.open(demo.address("events"));
     const { page, requests } = opened;
@@ -189,6 +213,10 @@ describe("the page at /web", () => {
       method: "POST", headers: { "content-type": "application/json", authorization: "Bearer ${demo.token}" }, body: "{}",
     }).then((response) => "read " + response.status, (error) => "refused")`);
     expect(read).toBe("refused");
+    const shown = await opened.page.evaluate<string>(
+      `fetch(${JSON.stringify(demo.origin)} + "/web").then((response) => response.text(), () => "refused")`,
+    );
+    expect(shown).toBe("refused");
     const direct = await fetch(`${demo.origin}/mcp`, {
       method: "POST",
       headers: {
@@ -200,6 +228,14 @@ describe("the page at /web", () => {
     });
     expect(direct.status).toBe(403);
     expect((await fetch(`${demo.origin}/web`, { headers: { host: "prefect.example" } })).status).toBe(403);
+    await using used = await browser.open(demo.address("dashboard"));
+    await waitUntilDrawn(used.page);
+    await used.page.getByRole("button", { name: "Events" }).click();
+    await waitFor(used.page, "the events", "document.querySelector('button.row')");
+    expect(used.addresses.length).toBeGreaterThan(5);
+    expect(used.addresses.filter((url) => new URL(url).pathname === "/web")).toHaveLength(1);
+    expect(used.addresses.filter((url) => url.split("#")[0]?.includes(demo.token))).toEqual([]);
+    expect(await used.page.evaluate<string>("document.referrer")).toBe("");
   });
 
   test("says that the program has ended, and keeps what it has drawn until then", async () => {
@@ -207,7 +243,13 @@ describe("the page at /web", () => {
     await using opened = await browser.open(own.address("incidents"));
     const { page } = opened;
     await waitUntilDrawn(page);
+    const drawn = await page.locator(".rows > li h2").allTextContents();
+    expect(drawn.length).toBeGreaterThan(2);
     await own[Symbol.asyncDispose]();
+    await waitFor(page, "the notice", "document.querySelector('.stale')");
+    expect(await page.locator(".stale").textContent()).toContain("Not live");
+    expect(await page.locator(".rows > li h2").allTextContents()).toEqual(drawn);
+    expect(await audit(page)).toEqual([]);
     await page.getByRole("button", { name: "Forecast" }).click();
     await waitFor(page, "the error", "document.querySelector('[role=alert]')");
     expect(await page.locator("[role=alert]").textContent()).toContain("prefect-mcp-bun web");

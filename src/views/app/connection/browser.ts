@@ -22,6 +22,7 @@ const GATHER_MS = 1_000;
 export function browserConnection(token: string | null): Connection {
   let lastId = 0;
   const listeners = new Set<() => void>();
+  const liveListeners = new Set<(isLive: boolean) => void>();
   let following: AbortController | null = null;
 
   function post(method: string, params: Structured, signal?: AbortSignal): Promise<Response> {
@@ -43,6 +44,10 @@ export function browserConnection(token: string | null): Connection {
     for (const listener of listeners) listener();
   }
 
+  function setLive(isLive: boolean): void {
+    for (const listener of liveListeners) listener(isLive);
+  }
+
   /** Reads notifications until the page stops following. A stream that ends is opened again; what was missed is loaded then. */
   async function follow(signal: AbortSignal): Promise<void> {
     let isFirst = true;
@@ -53,11 +58,13 @@ export function browserConnection(token: string | null): Connection {
           { notifications: { resourceSubscriptions: WATCHED } },
           signal,
         );
+        setLive(response.ok);
         if (!isFirst) notify();
         isFirst = false;
         if (response.ok && response.body) await readNotices(response.body, notify);
       } catch {
-        // Not reachable: the next attempt follows. Calls of the page show the error.
+        // Not reachable: the next attempt follows.
+        if (!signal.aborted) setLive(false);
       }
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
@@ -83,6 +90,10 @@ export function browserConnection(token: string | null): Connection {
       if (!response.ok || result.isError === true || !isObject(result.structuredContent))
         throw new CallError(structured);
       return structured;
+    },
+    onLive(listener) {
+      liveListeners.add(listener);
+      return () => void liveListeners.delete(listener);
     },
     onChange(listener) {
       let timer: ReturnType<typeof setTimeout> | null = null;

@@ -9,6 +9,8 @@ export interface Connection {
   call(tool: string, args: Args): Promise<Structured>;
   /** Calls `notify` when the record has changed. Returns what ends it. */
   onChange(notify: () => void): () => void;
+  /** Calls `notify` when changes stop to arrive, and when they arrive again. Absent where they never arrive. */
+  readonly onLive?: (notify: (isLive: boolean) => void) => () => void;
 }
 
 /** An error of a tool: `message` and `hint` are its own. */

@@ -5,9 +5,13 @@ import type { ViewCall } from "../../calls.ts";
 import { visible, visibleAnswer } from "../answers/visible.ts";
 import { type Args, CallError, type Connection, type Structured } from "../connection/connection.ts";
 
-type Loaded = { readonly answer: Structured } | { readonly error: CallError } | null;
+/** With both, the error is that of a later call, and the answer the last one to the same question. */
+type Loaded =
+  | { readonly question: string; readonly answer: Structured; readonly error?: CallError }
+  | { readonly question: string; readonly error: CallError }
+  | null;
 
-/** Null while the first answer is awaited. Later answers replace it without a gap. */
+/** Null while the first answer is awaited. Later answers replace it without a gap; an error leaves it in the page. */
 export function useAnswer(connection: Connection, tool: string, args: Args): Loaded {
   const [loaded, setLoaded] = useState<Loaded>(null);
   const question = JSON.stringify([tool, args]);
@@ -15,10 +19,11 @@ export function useAnswer(connection: Connection, tool: string, args: Args): Loa
     let isCurrent = true;
     const load = () =>
       connection.call(tool, args).then(
-        (answer) => isCurrent && setLoaded({ answer: visibleAnswer(answer) }),
-        (error: unknown) => {
+        (answer) => isCurrent && setLoaded({ question, answer: visibleAnswer(answer) }),
+        (thrown: unknown) => {
+          const error = thrown instanceof CallError ? thrown : new CallError({ message: String(thrown) });
           if (isCurrent)
-            setLoaded({ error: error instanceof CallError ? error : new CallError({ message: String(error) }) });
+            setLoaded((before) => (before?.question === question ? { ...before, error } : { question, error }));
         },
       );
     void load();
@@ -43,18 +48,19 @@ interface LoadingProps {
 }
 
 export function Loading({ loaded, title, children }: LoadingProps) {
-  if (loaded !== null && "answer" in loaded) return <>{children(loaded.answer)}</>;
+  const isAnswered = loaded !== null && "answer" in loaded;
   return (
     <>
-      {title && <h1>{title}</h1>}
-      {loaded === null ? (
-        <p role="status">Loading…</p>
-      ) : (
+      {title && !isAnswered && <h1>{title}</h1>}
+      {loaded === null && <p role="status">Loading…</p>}
+      {loaded?.error && (
         <div role="alert" class="problem">
           <p>{visible(loaded.error.message)}</p>
           {loaded.error.hint && <p>{visible(loaded.error.hint)}</p>}
+          {isAnswered && <p>What follows is the last answer before that.</p>}
         </div>
       )}
+      {isAnswered && children(loaded.answer)}
     </>
   );
 }
