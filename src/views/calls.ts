@@ -25,9 +25,11 @@ export function viewOfTool(tool: string): View | null {
   return VIEWS.find((view) => FIRST_TOOL[view] === tool) ?? null;
 }
 
-/** Task runs and log lines of the view of one run. */
+/** Task runs, their states and log lines of the view of one run. */
 const MOST_TASKS = 200;
+const MOST_STATES = 500;
 const MOST_LINES = 200;
+const MOST_RUNS = 200;
 
 export const taskCall = ({ flow_run }: Args): ViewCall => ({
   tool: "get_task_runs",
@@ -37,6 +39,15 @@ export const logCall = ({ flow_run }: Args): ViewCall => ({
   tool: "get_flow_run_logs",
   args: { flow_run_id: flow_run, limit: MOST_LINES },
 });
+
+/** The states that the tasks of a run went through: their attempts. */
+export const attemptCall = ({ flow_run }: Args): ViewCall => ({
+  tool: "read_events",
+  args: { flow_run, event_type_prefix: "prefect.task-run.", order: "asc", limit: MOST_STATES },
+});
+
+/** The coming runs that the calendar shows; by default the answer has as many as a model reads. */
+export const comingCall = (args: Args): ViewCall => ({ tool: "forecast", args: { limit: MOST_RUNS, ...args } });
 
 /** Arguments of `read_events` that `aggregate_events` takes too. */
 const SHARED = [
@@ -70,8 +81,9 @@ export const endedCall = (state: string, { since, until }: Args): ViewCall => ({
 /** What a view asks, its first tool first. */
 export function callsOfView(view: View, args: Args): ViewCall[] {
   const first = { tool: FIRST_TOOL[view], args };
-  if (view === "run") return [first, taskCall(args), logCall(args)];
+  if (view === "run") return [first, taskCall(args), attemptCall(args), logCall(args)];
   if (view === "events") return [first, countCall(args)];
   if (view === "dashboard") return [first, ...ENDED.map((state) => endedCall(state, args))];
+  if (view === "forecast") return [first, comingCall(args)];
   return [first];
 }

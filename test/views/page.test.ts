@@ -12,6 +12,10 @@ describe("the page of an answer", () => {
     expect(html.match(/<\/script>/g)).toHaveLength(2);
   });
 
+  test("is at most 250 KB after gzip, with all views in it", () => {
+    expect(Bun.gzipSync(pageHtml({ view: null }), { level: 9 }).length).toBeLessThanOrEqual(250_000);
+  });
+
   test("allows its own script by hash, and no request at all", () => {
     const html = pageHtml({ view: "dashboard", calls: [call] });
     const [, code = ""] = /<script>([\s\S]*)<\/script>/.exec(html) ?? [];

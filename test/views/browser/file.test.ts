@@ -113,7 +113,7 @@ const LONG = [
   ["run", "get_timeline", "entries", ".entries"],
   ["incidents", "get_incidents", "incidents", ".rows"],
   ["reliability", "get_reliability", "results", ".rows"],
-  ["forecast", "forecast", "runs", ".gantt"],
+  ["forecast", "forecast", "runs", ".calendar"],
 ] as const;
 
 describe(`${ROWS} rows`, () => {

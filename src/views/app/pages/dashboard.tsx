@@ -2,13 +2,14 @@ import { ENDED, endedCall } from "../../calls.ts";
 import { STATE_ORDER } from "../../state-order.ts";
 import { listAt, numberAt, objectAt, textAt } from "../answers/read.ts";
 import type { Structured } from "../connection/connection.ts";
-import { Bars } from "../parts/bars.tsx";
+import { Bars, rangeOf } from "../parts/bars.tsx";
 import { coveredBuckets } from "../parts/buckets.ts";
 import { countOf } from "../parts/count-of.ts";
 import { Loading, useAnswer, useCall } from "../parts/load.tsx";
 import { SourceLine } from "../parts/source-line.tsx";
-import { StateName, stateGroup } from "../parts/state-name.tsx";
-import { ZonedTime } from "../parts/zoned-time.tsx";
+import { stateGroup } from "../parts/state-group.ts";
+import { StateName } from "../parts/state-name.tsx";
+import { Span } from "../parts/zoned-time.tsx";
 import type { PageProps } from "./page.ts";
 
 export function DashboardView({ connection, args, nowMs, open }: PageProps) {
@@ -19,10 +20,12 @@ export function DashboardView({ connection, args, nowMs, open }: PageProps) {
         <>
           <h1>Workspace</h1>
           <Runs answer={answer} />
-          <Hours connection={connection} args={args} />
+          <Hours connection={connection} args={args} open={open} />
           <Problems answer={answer} open={open} />
-          <Slots answer={answer} />
-          <Pools answer={answer} />
+          <div class="columns">
+            <Slots answer={answer} />
+            <Pools answer={answer} />
+          </div>
           <SourceLine answer={answer} nowMs={nowMs} />
         </>
       )}
@@ -36,19 +39,15 @@ function Runs({ answer }: { answer: Structured }) {
   const trend = objectAt(answer, "trend");
   const total = numberAt(counts, "total") ?? 0;
   const before = numberAt(objectAt(trend, "total"), "before");
+  const change = numberAt(objectAt(trend, "total"), "change");
   const shown = STATE_ORDER.map((state) => ({ state, count: numberAt(counts, state) ?? 0 })).filter(
     ({ count }) => count > 0,
   );
   return (
     <section aria-labelledby="runs">
       <h2 id="runs">
-        {countOf(total, "flow run")}
-        {textAt(window, "from") && (
-          <small>
-            {" "}
-            <ZonedTime at={textAt(window, "from")} /> to <ZonedTime at={textAt(window, "to")} />
-          </small>
-        )}
+        {countOf(total, "flow run")}{" "}
+        {textAt(window, "from") && <Span from={textAt(window, "from")} to={textAt(window, "to")} />}
       </h2>
       {total > 0 && (
         <div class="stack" aria-hidden="true">
@@ -65,23 +64,38 @@ function Runs({ answer }: { answer: Structured }) {
         ))}
         {total === 0 && <li>No run in this window.</li>}
       </ul>
-      <p class="quiet">{before === null ? "The window before is not known." : `${before} in the window before.`}</p>
+      <p class="quiet">
+        {before === null
+          ? "How many there were in the window before is not known."
+          : `${countOf(before, "flow run")} in the window before${change === null ? "" : `, ${Math.abs(change)} ${change < 0 ? "fewer" : "more"} now`}.`}
+      </p>
     </section>
   );
 }
 
 /** Ended runs by hour. A state whose answer is not there yet leaves the bars undrawn, because a bar without it would be too low. */
-function Hours({ connection, args }: Pick<PageProps, "connection" | "args">) {
+function Hours({ connection, args, open }: Pick<PageProps, "connection" | "args" | "open">) {
   const loaded = ENDED.map((state) => ({ state, answer: useCall(connection, endedCall(state, args)) }));
   const series = loaded.flatMap(({ state, answer }) =>
     answer !== null && "answer" in answer
       ? [{ name: state.toLowerCase(), group: stateGroup(state), answer: answer.answer }]
       : [],
   );
-  const failed = loaded.find(({ answer }) => answer !== null && "error" in answer)?.answer;
+  const failed = loaded.find(({ answer }) => answer !== null && !("answer" in answer))?.answer;
   if (failed) return <Loading loaded={failed}>{() => null}</Loading>;
   if (series.length < loaded.length) return <p role="status">Loading…</p>;
-  return <Bars label="Runs that ended, by hour" buckets={coveredBuckets(series)} />;
+  return (
+    <Bars
+      label="Runs that ended, by hour"
+      noun="runs"
+      buckets={coveredBuckets(series)}
+      onOpen={
+        connection.kind === "file"
+          ? undefined
+          : (bucket) => open("events", { event_type_prefix: "prefect.flow-run.", ...rangeOf(bucket) })
+      }
+    />
+  );
 }
 
 function Problems({ answer, open }: { answer: Structured; open: PageProps["open"] }) {
@@ -96,8 +110,10 @@ function Problems({ answer, open }: { answer: Structured; open: PageProps["open"
           {problems.map((problem, index) => {
             const run = textAt(problem, "flow_run_id");
             return (
-              <li key={index}>
-                <span class="code">{textAt(problem, "code")}</span> {textAt(problem, "summary")}{" "}
+              <li key={index} class="sides line">
+                <span>
+                  <span class="code">{textAt(problem, "code")}</span> {textAt(problem, "summary")}
+                </span>
                 {run && (
                   <button type="button" onClick={() => open("run", { flow_run: run })}>
                     Show the run
@@ -125,10 +141,14 @@ function Slots({ answer }: { answer: Structured }) {
           const holders = listAt(slot, "holders").map((holder) => textAt(holder, "name") ?? textAt(holder, "id") ?? "");
           return (
             <li key={index}>
-              <span class="code">{textAt(slot, "kind")}</span> {textAt(slot, "name")}{" "}
-              <b>
-                {taken} of {limit ?? "?"}
-              </b>{" "}
+              <span class="sides">
+                <span>
+                  <span class="code">{textAt(slot, "kind")}</span> {textAt(slot, "name")}
+                </span>
+                <b>
+                  {taken} of {limit ?? "?"} taken
+                </b>
+              </span>
               {limit !== null && limit > 0 && (
                 <meter
                   min={0}
@@ -138,7 +158,7 @@ function Slots({ answer }: { answer: Structured }) {
                   aria-label={`${taken} of ${limit} slots taken`}
                 />
               )}
-              {holders.length > 0 && <span class="quiet"> held by {holders.join(", ")}</span>}
+              {holders.length > 0 && <span class="quiet">held by {holders.join(", ")}</span>}
               {numberAt(slot, "more_holders") !== null && (
                 <span class="quiet"> and {numberAt(slot, "more_holders")} more</span>
               )}
@@ -161,8 +181,10 @@ function Pools({ answer }: { answer: Structured }) {
       <h2 id="pools">Work pools</h2>
       <ul class="rows">
         {pools.map((pool, index) => (
-          <li key={index}>
-            {textAt(pool, "name")} <span class="quiet">{textAt(pool, "type")}</span>{" "}
+          <li key={index} class="sides">
+            <span>
+              {textAt(pool, "name")} <span class="quiet">{textAt(pool, "type")}</span>
+            </span>
             <span class={`state ${textAt(pool, "status") === "READY" ? "good" : "late"}`}>
               {textAt(pool, "status")?.toLowerCase().replaceAll("_", " ") ?? "status not known"}
             </span>

@@ -1,10 +1,11 @@
 import { isObject, listAt, numberAt, objectAt, textAt } from "../answers/read.ts";
 import type { Structured } from "../connection/connection.ts";
 import { FieldList } from "../parts/field-list.tsx";
-import { Loading, useAnswer } from "../parts/load.tsx";
+import { Loading } from "../parts/load.tsx";
+import { Pager, usePages } from "../parts/pages.tsx";
 import { SourceLine } from "../parts/source-line.tsx";
 import { ageWords } from "../parts/time.ts";
-import { ZonedTime } from "../parts/zoned-time.tsx";
+import { Span, ZonedTime } from "../parts/zoned-time.tsx";
 import type { PageProps } from "./page.ts";
 
 const VERDICTS: Readonly<Record<string, string>> = {
@@ -14,9 +15,9 @@ const VERDICTS: Readonly<Record<string, string>> = {
 };
 
 export function DiagnosisView({ connection, args, nowMs, open }: PageProps) {
-  const loaded = useAnswer(connection, "diagnose", args);
+  const pages = usePages(connection, "diagnose", args);
   return (
-    <Loading loaded={loaded} title="Diagnosis">
+    <Loading loaded={pages.loaded} title="Diagnosis">
       {(answer) => {
         const verdict = textAt(answer, "verdict") ?? "";
         const window = objectAt(answer, "window");
@@ -30,22 +31,23 @@ export function DiagnosisView({ connection, args, nowMs, open }: PageProps) {
             <p>{textAt(answer, "state")}</p>
             {textAt(window, "from") && (
               <p class="quiet">
-                Judged from <ZonedTime at={textAt(window, "from")} /> to <ZonedTime at={textAt(window, "to")} />.
+                Judged from <Span from={textAt(window, "from")} to={textAt(window, "to")} />.
               </p>
             )}
             <ol class="causes">
               {listAt(answer, "causes").map((cause, index) => (
                 <li key={index}>
-                  <Cause cause={cause} nowMs={nowMs} open={open} />
+                  <Cause cause={cause} isFirst={index === 0} nowMs={nowMs} open={open} />
                 </li>
               ))}
             </ol>
             {numberAt(answer, "more_causes") !== null && (
-              <p class="quiet">{numberAt(answer, "more_causes")} more causes are not shown.</p>
+              <p class="quiet">{numberAt(answer, "more_causes")} more causes are not shown here.</p>
             )}
+            <Pager pages={pages} answer={answer} forward="Other causes" back="Causes before" more="More causes exist" />
             {ruledOut.length > 0 && (
               <details>
-                <summary>What was looked at and is all right ({ruledOut.length})</summary>
+                <summary>Ruled out ({ruledOut.length})</summary>
                 <FieldList value={ruledOut} />
               </details>
             )}
@@ -57,7 +59,13 @@ export function DiagnosisView({ connection, args, nowMs, open }: PageProps) {
   );
 }
 
-function Cause({ cause, nowMs, open }: { cause: Structured; nowMs: number; open: PageProps["open"] }) {
+interface CauseProps extends Pick<PageProps, "nowMs" | "open"> {
+  readonly cause: Structured;
+  /** The most important one: its evidence is open. */
+  readonly isFirst: boolean;
+}
+
+function Cause({ cause, isFirst, nowMs, open }: CauseProps) {
   const run = listAt(objectAt(cause, "evidence"), "runs")[0];
   const fix = textAt(cause, "fix");
   return (
@@ -68,7 +76,7 @@ function Cause({ cause, nowMs, open }: { cause: Structured; nowMs: number; open:
       <Chain links={listAt(cause, "because")} nowMs={nowMs} />
       {fix && (
         <p>
-          <b>To mend it:</b> {fix}
+          <b>Fix:</b> {fix}
         </p>
       )}
       {textAt(run, "id") && (
@@ -77,7 +85,7 @@ function Cause({ cause, nowMs, open }: { cause: Structured; nowMs: number; open:
         </button>
       )}
       {isObject(cause.evidence) && (
-        <details>
+        <details open={isFirst}>
           <summary>Evidence</summary>
           <FieldList value={cause.evidence} />
         </details>

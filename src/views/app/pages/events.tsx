@@ -2,21 +2,19 @@ import { useState } from "preact/hooks";
 import { countCall } from "../../calls.ts";
 import { listAt, textAt } from "../answers/read.ts";
 import type { Args, Structured } from "../connection/connection.ts";
-import { Bars } from "../parts/bars.tsx";
+import { Bars, rangeOf } from "../parts/bars.tsx";
 import { coveredBuckets } from "../parts/buckets.ts";
 import { FieldList } from "../parts/field-list.tsx";
 import { Loading, useAnswer, useCall } from "../parts/load.tsx";
+import { Pager, usePages } from "../parts/pages.tsx";
 import { SourceLine } from "../parts/source-line.tsx";
-import { VirtualList } from "../parts/virtual-list.tsx";
+import { besideOf, VirtualList } from "../parts/virtual-list.tsx";
 import { ZonedTime } from "../parts/zoned-time.tsx";
 import type { PageProps } from "./page.ts";
 
 export function EventsView({ connection, args, nowMs, open }: PageProps) {
-  const [cursors, setCursors] = useState<readonly string[]>([]);
   const [chosen, setChosen] = useState<string | null>(null);
-  const cursor = cursors.at(-1);
-  const asked: Args = cursor === undefined ? args : { ...args, cursor };
-  const loaded = useAnswer(connection, "read_events", asked);
+  const pages = usePages(connection, "read_events", args);
   const counted = useCall(connection, countCall(args));
   return (
     <>
@@ -24,29 +22,22 @@ export function EventsView({ connection, args, nowMs, open }: PageProps) {
       <Filter args={args} open={open} />
       <Loading loaded={counted}>
         {(answer) => (
-          <Bars label="Events by time" buckets={coveredBuckets([{ name: "events", group: "busy", answer }])} />
+          <Bars
+            label="Events by time"
+            noun="events"
+            buckets={coveredBuckets([{ name: "events", group: "busy", answer }])}
+            onOpen={
+              connection.kind === "file" ? undefined : (bucket) => open("events", { ...args, ...rangeOf(bucket) })
+            }
+          />
         )}
       </Loading>
-      <Loading loaded={loaded}>
+      <Loading loaded={pages.loaded}>
         {(answer) => (
           <>
             <Rows answer={answer} chosen={chosen} choose={(id) => setChosen(id === chosen ? null : id)} />
             {chosen && connection.kind !== "file" && <Whole connection={connection} id={chosen} />}
-            <p>
-              {cursors.length > 0 && (
-                <button type="button" onClick={() => setCursors(cursors.slice(0, -1))}>
-                  Newer
-                </button>
-              )}{" "}
-              {typeof answer.next_cursor === "string" && connection.kind !== "file" && (
-                <button type="button" onClick={() => setCursors([...cursors, String(answer.next_cursor)])}>
-                  Older
-                </button>
-              )}
-              {typeof answer.next_cursor === "string" && connection.kind === "file" && (
-                <span class="quiet">Older events exist than this file holds.</span>
-              )}
-            </p>
+            <Pager pages={pages} answer={answer} forward="Older" back="Newer" more="Older events exist" />
             <SourceLine answer={answer} nowMs={nowMs} />
           </>
         )}
@@ -99,13 +90,14 @@ function Rows({ answer, chosen, choose }: { answer: Structured; chosen: string |
       class="rows"
       items={events}
       keyOf={(event, index) => textAt(event, "id") ?? `${index}`}
-      row={(event) => {
+      row={(event, index) => {
         const id = textAt(event, "id") ?? "";
         return (
           <>
             <button type="button" class="row" aria-expanded={id === chosen} onClick={() => choose(id)}>
-              <ZonedTime at={textAt(event, "occurred")} /> <b>{textAt(event, "event")}</b>{" "}
-              {textAt(event, "resource_name") ?? textAt(event, "resource_id")}{" "}
+              <ZonedTime at={textAt(event, "occurred")} beside={besideOf(events, index, "occurred")} />{" "}
+              <b>{textAt(event, "event")}</b>{" "}
+              <span>{textAt(event, "resource_name") ?? textAt(event, "resource_id")}</span>{" "}
               <span class="quiet">{textAt(event, "deployment") ?? textAt(event, "flow")}</span>
             </button>
             {id === chosen && <FieldList value={event} />}

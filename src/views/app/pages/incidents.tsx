@@ -1,6 +1,7 @@
 import { listAt, numberAt, textAt } from "../answers/read.ts";
 import { countOf } from "../parts/count-of.ts";
-import { Loading, useAnswer } from "../parts/load.tsx";
+import { Loading } from "../parts/load.tsx";
+import { Pager, usePages } from "../parts/pages.tsx";
 import { SourceLine } from "../parts/source-line.tsx";
 import { ageWords } from "../parts/time.ts";
 import { VirtualList } from "../parts/virtual-list.tsx";
@@ -10,9 +11,9 @@ import type { PageProps } from "./page.ts";
 const GROUPS: Readonly<Record<string, string>> = { new: "late", ongoing: "bad", returned: "bad", recovered: "good" };
 
 export function IncidentsView({ connection, args, nowMs, open }: PageProps) {
-  const loaded = useAnswer(connection, "get_incidents", args);
+  const pages = usePages(connection, "get_incidents", args);
   return (
-    <Loading loaded={loaded} title="Incidents">
+    <Loading loaded={pages.loaded} title="Incidents">
       {(answer) => {
         const incidents = listAt(answer, "incidents");
         return (
@@ -34,8 +35,15 @@ export function IncidentsView({ connection, args, nowMs, open }: PageProps) {
                       <span class={`state ${GROUPS[state] ?? "off"}`}>{state}</span> {textAt(incident, "title")}
                     </h2>
                     <p>
-                      {countOf(numberAt(incident, "count"), "time")} from <ZonedTime at={textAt(incident, "first")} />{" "}
-                      to <ZonedTime at={last} /> (<span class="age">{ageWords(last, nowMs)}</span>) in{" "}
+                      {countOf(numberAt(incident, "count"), "time")}{" "}
+                      {textAt(incident, "first") === last ? (
+                        "at "
+                      ) : (
+                        <>
+                          from <ZonedTime at={textAt(incident, "first")} /> to{" "}
+                        </>
+                      )}
+                      <ZonedTime at={last} /> (<span class="age">{ageWords(last, nowMs)}</span>) in{" "}
                       {where.map((one) => textAt(one, "name") ?? textAt(one, "id")).join(", ")}
                     </p>
                     <p class="choices">
@@ -56,6 +64,7 @@ export function IncidentsView({ connection, args, nowMs, open }: PageProps) {
                 );
               }}
             />
+            <Pager pages={pages} answer={answer} more="More incidents exist" />
             <SourceLine answer={answer} nowMs={nowMs} />
           </>
         );

@@ -1,30 +1,30 @@
 import { listAt, numberAt, objectAt, textAt } from "../answers/read.ts";
 import type { Structured } from "../connection/connection.ts";
 import { countOf } from "../parts/count-of.ts";
-import { Loading, useAnswer } from "../parts/load.tsx";
+import { Loading } from "../parts/load.tsx";
+import { Pager, usePages } from "../parts/pages.tsx";
 import { SourceLine } from "../parts/source-line.tsx";
+import { StateName } from "../parts/state-name.tsx";
 import { durationWords } from "../parts/time.ts";
 import { MOST_PLAIN, VirtualList } from "../parts/virtual-list.tsx";
-import { ZonedTime } from "../parts/zoned-time.tsx";
+import { Span, ZonedTime } from "../parts/zoned-time.tsx";
 import type { PageProps } from "./page.ts";
 
 export function ReliabilityView({ connection, args, nowMs }: PageProps) {
-  const loaded = useAnswer(connection, "get_reliability", args);
+  const pages = usePages(connection, "get_reliability", args);
   return (
-    <Loading loaded={loaded} title="Reliability">
+    <Loading loaded={pages.loaded} title="Reliability">
       {(answer) => {
         const results = listAt(answer, "results");
         const window = objectAt(answer, "window");
         return (
           <>
             <h1>
-              Reliability by {textAt(answer, "group_by")?.replaceAll("_", " ")}
-              <small class="quiet">
-                {" "}
-                <ZonedTime at={textAt(window, "from")} /> to <ZonedTime at={textAt(window, "to")} />
-              </small>
+              Reliability by {textAt(answer, "group_by")?.replaceAll("_", " ")}{" "}
+              <Span from={textAt(window, "from")} to={textAt(window, "to")} />
             </h1>
             {results.length === 0 ? <p>No run in this window.</p> : <Results results={results} />}
+            <Pager pages={pages} answer={answer} more="More rows exist" />
             <SourceLine answer={answer} nowMs={nowMs} />
           </>
         );
@@ -39,6 +39,35 @@ function percent(value: number | null): string {
 
 function seconds(value: number | null): string {
   return value === null ? "–" : durationWords(value);
+}
+
+/** How many of the last runs ended the same way. */
+function Streak({ streak }: { streak: Structured }) {
+  const state = textAt(streak, "state");
+  if (state === null) return <>–</>;
+  return (
+    <>
+      <StateName name={state} /> {numberAt(streak, "runs")} in a row
+    </>
+  );
+}
+
+function Share({ value }: { value: number | null }) {
+  return (
+    <>
+      {percent(value)}
+      {value !== null && (
+        <span class="share bad" aria-hidden="true">
+          <span class="good" style={{ width: `${100 * value}%` }} />
+        </span>
+      )}
+    </>
+  );
+}
+
+/** The same of the window before; nothing where it is not known. */
+function Before({ value, words }: { value: number | null; words(value: number): string }) {
+  return value === null ? null : <div class="quiet">before {words(value)}</div>;
 }
 
 /** A table that a page of the answer fills; more rows than that are a list. */
@@ -69,11 +98,10 @@ function Rows({ results }: { results: readonly Structured[] }) {
         <thead>
           <tr>
             <th scope="col">Name</th>
+            <th scope="col">Now</th>
             <th scope="col">Runs</th>
             <th scope="col">Success</th>
-            <th scope="col">before</th>
             <th scope="col">Median</th>
-            <th scope="col">before</th>
             <th scope="col">95 %</th>
             <th scope="col">Late</th>
             <th scope="col">To recover</th>
@@ -87,19 +115,22 @@ function Rows({ results }: { results: readonly Structured[] }) {
             return (
               <tr key={textAt(one, "id") ?? textAt(one, "name")}>
                 <th scope="row">{textAt(one, "name")}</th>
-                <td data-label="Runs">{numberAt(one, "runs")}</td>
-                <td data-label="Success">{percent(numberAt(one, "success_rate"))}</td>
-                <td data-label="Success before" class="quiet">
-                  {percent(numberAt(before, "success_rate"))}
+                <td data-label="Now">
+                  <Streak streak={objectAt(one, "streak")} />
                 </td>
-                <td data-label="Median">{seconds(numberAt(one, "p50_s"))}</td>
-                <td data-label="Median before" class="quiet">
-                  {seconds(numberAt(before, "p50_s"))}
+                <td data-label="Runs">{numberAt(one, "runs")}</td>
+                <td data-label="Success">
+                  <Share value={numberAt(one, "success_rate")} />
+                  <Before value={numberAt(before, "success_rate")} words={percent} />
+                </td>
+                <td data-label="Median">
+                  {seconds(numberAt(one, "p50_s"))}
+                  <Before value={numberAt(before, "p50_s")} words={seconds} />
                 </td>
                 <td data-label="95 %">{seconds(numberAt(one, "p95_s"))}</td>
                 <td data-label="Late">{numberAt(one, "late")}</td>
                 <td data-label="To recover">{seconds(numberAt(one, "time_to_recover_s"))}</td>
-                <td data-label="Last success">{last ? <ZonedTime at={last} /> : "none known"}</td>
+                <td data-label="Last success">{last ? <ZonedTime at={last} form="minutes" /> : "none known"}</td>
               </tr>
             );
           })}

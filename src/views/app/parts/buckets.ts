@@ -21,14 +21,25 @@ export function coveredBuckets(series: readonly Series[]): Bucket[] {
       new Map(listAt(answer, "groups").map((one) => [textAt(one, "start") ?? "", numberAt(one, "count") ?? 0])),
   );
   return starts
-    .filter((start) => start !== "")
+    .filter((start) => !Number.isNaN(msOf(start)))
     .sort()
     .map((start) => ({
       start,
+      ...extentOf(series, start),
       parts: series.every(({ answer }) => isCovered(answer, start))
         ? series.map(({ name, group }, index) => ({ name, group, count: counts[index]?.get(start) ?? 0 }))
         : null,
     }));
+}
+
+/** Buckets are of one length; the first and the last of a window reach beyond it. */
+function extentOf(series: readonly Series[], start: string) {
+  const answer = series[0]?.answer;
+  const window = objectAt(answer, "window");
+  const startMs = msOf(start);
+  const endMs = startMs + (numberAt(answer, "interval_seconds") ?? 0) * 1000;
+  const isCut = msOf(textAt(window, "from")) > startMs || msOf(textAt(window, "to")) < endMs;
+  return { startMs, endMs, isCut };
 }
 
 function isCovered(answer: Structured, start: string): boolean {

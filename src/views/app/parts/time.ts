@@ -2,14 +2,26 @@
 
 export const ZONE: string = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
-const DAY_AND_TIME = new Intl.DateTimeFormat(undefined, {
-  year: "numeric",
-  month: "short",
-  day: "numeric",
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
-});
+const MINUTES = { hour: "2-digit", minute: "2-digit" } as const;
+const TIMES = {
+  minutes: MINUTES,
+  seconds: { ...MINUTES, second: "2-digit" },
+  millis: { ...MINUTES, second: "2-digit", fractionalSecondDigits: 3 },
+} as const;
+export type TimeForm = keyof typeof TIMES;
+
+const DAY = { month: "short", day: "numeric" } as const;
+const WHOLE_DAY = { ...DAY, year: "numeric" } as const;
+
+/** Making a format takes longer than using it. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function formatted(ms: number, options: Intl.DateTimeFormatOptions): string {
+  const key = JSON.stringify(options);
+  const format = formats.get(key) ?? new Intl.DateTimeFormat(undefined, options);
+  formats.set(key, format);
+  return format.format(ms);
+}
 
 /** NaN for what is no ISO 8601 time with a zone: `Date` reads a time into many other texts. */
 export function msOf(iso: string | null): number {
@@ -18,10 +30,50 @@ export function msOf(iso: string | null): number {
     : Number.NaN;
 }
 
-/** `iso`: ISO 8601, also with six fractional digits. Other texts come back as they are. */
-export function localTime(iso: string): string {
+const yearOf = (ms: number) => new Date(ms).getFullYear();
+
+/** `iso`: ISO 8601, also with six fractional digits. Other texts come back as they are. The year where it is not the present one. */
+export function localTime(iso: string, form: TimeForm = "seconds"): string {
   const ms = msOf(iso);
-  return Number.isNaN(ms) ? iso : DAY_AND_TIME.format(ms);
+  if (Number.isNaN(ms)) return iso;
+  return formatted(ms, { ...(yearOf(ms) === yearOf(Date.now()) ? DAY : WHOLE_DAY), ...TIMES[form] });
+}
+
+/** Without the day, where a time of the same day is beside it. */
+export function timeBeside(iso: string, beside: string, form: TimeForm = "seconds"): string {
+  const [ms, besideMs] = [msOf(iso), msOf(beside)];
+  if (Number.isNaN(ms) || Number.isNaN(besideMs)) return iso;
+  return formatted(ms, WHOLE_DAY) === formatted(besideMs, WHOLE_DAY)
+    ? formatted(ms, TIMES[form])
+    : localTime(iso, form);
+}
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+
+/** The text at a tick of an axis: the day below the first time of each day. `previousMs`: the tick before it. */
+export function tickText(ms: number, stepMs: number, previousMs: number | null): string {
+  const day = formatted(ms, DAY);
+  if (stepMs >= DAY_MS) return day;
+  const time = formatted(ms, TIMES[stepMs < 1000 ? "millis" : stepMs < MINUTE_MS ? "seconds" : "minutes"]);
+  return previousMs !== null && formatted(previousMs, DAY) === day ? time : `${time}\n${day}`;
+}
+
+const STEPS_MS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800].map((seconds) => seconds * 1000);
+const HOURS_MS = [1, 2, 3, 6, 12, 24, 48, 96, 168, 336, 720, 2160].map((hours) => hours * 3_600_000);
+/** Below a second. */
+const PARTS_MS = [1, 10, 100];
+
+/** Round local times between two times, at most `most` of them. */
+export function ticksBetween(fromMs: number, toMs: number, most: number): { stepMs: number; ticks: number[] } {
+  const spanMs = toMs - fromMs;
+  const stepMs = [...PARTS_MS, ...STEPS_MS, ...HOURS_MS].find((step) => spanMs / step <= most) ?? spanMs;
+  const ticks: number[] = [];
+  if (!(spanMs > 0) || most < 1) return { stepMs, ticks };
+  // Offsets of zones are not whole days, and change with summer time: steps are counted from the midnight before.
+  const midnight = new Date(fromMs).setHours(0, 0, 0, 0);
+  for (let ms = midnight + Math.ceil((fromMs - midnight) / stepMs) * stepMs; ms <= toMs; ms += stepMs) ticks.push(ms);
+  return { stepMs, ticks };
 }
 
 const UNITS = [

@@ -5,12 +5,19 @@
 import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from "@tanstack/virtual-core";
 import type { ComponentChildren, VNode } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { textAt } from "../answers/read.ts";
+import type { Structured } from "../connection/connection.ts";
 
 export const MOST_PLAIN = 300;
 /** Rows beyond the edges of the box. */
 const OVERSCAN = 10;
 /** Until a row is measured. */
 const ROW_PX = 40;
+
+/** The time of the row before. Null in a list that does not hold all its rows, where that row may be out of sight. */
+export function besideOf(items: readonly Structured[], index: number, key: string): string | null {
+  return items.length > MOST_PLAIN ? null : textAt(items[index - 1], key);
+}
 
 interface ListProps<T> {
   readonly label: string;
