@@ -9,7 +9,7 @@ import { Loading, useAnswer, useCall } from "../parts/load.tsx";
 import { SourceLine } from "../parts/source-line.tsx";
 import { stateGroup } from "../parts/state-group.ts";
 import { StateName } from "../parts/state-name.tsx";
-import { Span } from "../parts/zoned-time.tsx";
+import { WindowTimes } from "../parts/zoned-time.tsx";
 import type { PageProps } from "./page.ts";
 
 export function DashboardView({ connection, args, nowMs, open }: PageProps) {
@@ -47,7 +47,7 @@ function Runs({ answer }: { answer: Structured }) {
     <section aria-labelledby="runs">
       <h2 id="runs">
         {countOf(total, "flow run")}{" "}
-        {textAt(window, "from") && <Span from={textAt(window, "from")} to={textAt(window, "to")} />}
+        {textAt(window, "from") && <WindowTimes from={textAt(window, "from")} to={textAt(window, "to")} />}
       </h2>
       {total > 0 && (
         <div class="stack" aria-hidden="true">

@@ -5,7 +5,7 @@ import { Loading } from "../parts/load.tsx";
 import { Pager, usePages } from "../parts/pages.tsx";
 import { SourceLine } from "../parts/source-line.tsx";
 import { ageWords } from "../parts/time.ts";
-import { Span, ZonedTime } from "../parts/zoned-time.tsx";
+import { WindowTimes, ZonedTime } from "../parts/zoned-time.tsx";
 import type { PageProps } from "./page.ts";
 
 const VERDICTS: Readonly<Record<string, string>> = {
@@ -31,7 +31,7 @@ export function DiagnosisView({ connection, args, nowMs, open }: PageProps) {
             <p>{textAt(answer, "state")}</p>
             {textAt(window, "from") && (
               <p class="quiet">
-                Judged from <Span from={textAt(window, "from")} to={textAt(window, "to")} />.
+                Judged from <WindowTimes from={textAt(window, "from")} to={textAt(window, "to")} />.
               </p>
             )}
             <ol class="causes">

@@ -5,7 +5,7 @@ import { countOf } from "../parts/count-of.ts";
 import { Loading, useAnswer, useCall } from "../parts/load.tsx";
 import { SourceLine } from "../parts/source-line.tsx";
 import { durationWords } from "../parts/time.ts";
-import { Span, ZonedTime } from "../parts/zoned-time.tsx";
+import { WindowTimes, ZonedTime } from "../parts/zoned-time.tsx";
 import { Calendar } from "./calendar.tsx";
 import type { PageProps } from "./page.ts";
 
@@ -21,7 +21,7 @@ export function ForecastView({ connection, args, nowMs }: PageProps) {
           <>
             <h1>
               {numberAt(answer, "total") === 1 ? "1 run is due" : `${numberAt(answer, "total") ?? "?"} runs are due`}{" "}
-              <Span from={textAt(window, "from")} to={textAt(window, "to")} />
+              <WindowTimes from={textAt(window, "from")} to={textAt(window, "to")} />
             </h1>
             <Collisions answer={answer} />
             <section aria-labelledby="runs">

@@ -7,7 +7,7 @@ import { SourceLine } from "../parts/source-line.tsx";
 import { StateName } from "../parts/state-name.tsx";
 import { durationWords } from "../parts/time.ts";
 import { MOST_PLAIN, VirtualList } from "../parts/virtual-list.tsx";
-import { Span, ZonedTime } from "../parts/zoned-time.tsx";
+import { WindowTimes, ZonedTime } from "../parts/zoned-time.tsx";
 import type { PageProps } from "./page.ts";
 
 export function ReliabilityView({ connection, args, nowMs }: PageProps) {
@@ -21,7 +21,7 @@ export function ReliabilityView({ connection, args, nowMs }: PageProps) {
           <>
             <h1>
               Reliability by {textAt(answer, "group_by")?.replaceAll("_", " ")}{" "}
-              <Span from={textAt(window, "from")} to={textAt(window, "to")} />
+              <WindowTimes from={textAt(window, "from")} to={textAt(window, "to")} />
             </h1>
             {results.length === 0 ? <p>No run in this window.</p> : <Results results={results} />}
             <Pager pages={pages} answer={answer} more="More rows exist" />

@@ -18,7 +18,7 @@ export function ZonedTime({ at, beside, form }: ZonedTimeProps) {
 }
 
 /** The window of an answer. */
-export function Span({ from, to }: { from: string | null; to: string | null }) {
+export function WindowTimes({ from, to }: { from: string | null; to: string | null }) {
   return (
     <small class="quiet">
       <ZonedTime at={from} form="minutes" /> to <ZonedTime at={to} form="minutes" />
