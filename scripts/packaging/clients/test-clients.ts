@@ -14,6 +14,7 @@ import { buildBundle } from "../../build.ts";
 import { preparePeer } from "../../python.ts";
 import { ROOT } from "../about.ts";
 import { startFakeModel } from "./fake-model.ts";
+import { askOracle } from "./oracle.ts";
 import { PROGRAMS, type Program, writeHomeFile } from "./programs.ts";
 
 /** Ignored by git, reused while the versions match. */
@@ -129,6 +130,15 @@ async function tryFastMcp(file: string, place: Place): Promise<Row | null> {
   };
 }
 
+/** Whether the kept answers, with which the tests compare the clients of `setup`, are those of the installed program. */
+async function compareOracle(): Promise<void> {
+  const kept = JSON.parse(readFileSync(join(ROOT, "test", "fixtures", "add-mcp.json"), "utf8"));
+  const isSame = Bun.deepEquals(kept, JSON.parse(JSON.stringify(await askOracle(MODULES))));
+  const version = versionOf(join(MODULES, "add-mcp"));
+  note("add-mcp", "answers", isSame, "test/fixtures/add-mcp.json differs: bun scripts/packaging/clients/oracle.ts");
+  console.log(`add-mcp ${version}: ${isSame ? "the kept answers are its own" : "OTHER ANSWERS than those kept"}`);
+}
+
 function versionOf(folder: string): string {
   return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")).version;
 }
@@ -169,6 +179,7 @@ async function main(wanted: readonly string[]): Promise<void> {
     if (!canInstall) console.log("Not tested: the programs from npm could not be installed.");
     for (const program of canInstall ? programs : [])
       rows.push(await tryProgram(program, bundle, makePlace(program.client)));
+    if (canInstall && isWanted("add-mcp")) await compareOracle();
     const place = makePlace("configuration");
     await setUp(bundle, "claude-code", [], place);
     const file = join(place.home, ".claude.json");

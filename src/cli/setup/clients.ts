@@ -252,6 +252,7 @@ export const CLIENTS: readonly McpClient[] = [
     servers: ["extensions"],
     entry: ({ command, args, env }, name) => ({
       name,
+      description: "",
       type: "stdio",
       enabled: true,
       cmd: command,
