@@ -4,8 +4,10 @@
  * file is as new.
  */
 import { existsSync, renameSync, rmSync } from "node:fs";
+import type { HeldLease } from "../fleet/fleet.ts";
 import type { FleetStore, TenantName } from "../fleet/fleet-store.ts";
 import type { Litestream } from "../fleet/replica/litestream.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
 import { openRecord } from "../store/database.ts";
 import { findFence, isIntact } from "../store/fence.ts";
@@ -17,34 +19,74 @@ export interface FleetRecordsOptions {
   /** Where replicas are kept: a URL of Litestream, such as `s3://bucket/fleet` or `file:///mnt/fleet`. */
   readonly base: string;
   readonly logger: Logger;
+  readonly clock: Clock;
 }
 
 /** Enough for any number, so that the names sort. */
 const FENCE_DIGITS = 12;
+/** Restores that are tried before the record is filled from Prefect: the storage may be away for a moment. */
+const MAX_RESTORES = 3;
+const RESTORE_AGAIN_MS = 3_000;
 
 export class FleetRecords {
   private readonly options: FleetRecordsOptions;
+  /** What was begun last with a record. A lease that is lost and won again must not restore the same file twice at once. */
+  private readonly last = new Map<string, Promise<void>>();
+  private readonly taking = new Map<string, AbortController>();
 
   constructor(options: FleetRecordsOptions) {
     this.options = options;
+  }
+
+  /** For how long the replica that is furthest behind has lacked a commit, milliseconds. */
+  get lagMs(): number {
+    return this.options.litestream.lagMs;
   }
 
   /**
    * Brings the record of a tenant that this node owns now up to the newest replica, and replicates it from then on. `first`: see
    * `currentRecordFile`. Never throws: without a replica the record is filled from Prefect.
    */
-  async take(tenant: TenantName, fence: number, first: string): Promise<void> {
-    const { litestream, logger, store } = this.options;
+  take(tenant: TenantName, lease: HeldLease, first: string): Promise<void> {
+    const stop = new AbortController();
+    this.taking.set(first, stop);
+    return this.afterLast(first, () => this.takeNow(tenant, untilAborted(lease, stop.signal), first, stop.signal));
+  }
+
+  /** Stops replicating, after what is committed has been sent. A restore that runs is given up. */
+  leave(first: string): Promise<void> {
+    this.taking.get(first)?.abort();
+    this.taking.delete(first);
+    return this.afterLast(first, () => this.leaveNow(first));
+  }
+
+  private afterLast(first: string, task: () => Promise<void>): Promise<void> {
+    const running = (this.last.get(first) ?? Promise.resolve()).then(task);
+    this.last.set(first, running);
+    return running.finally(() => {
+      if (this.last.get(first) === running) this.last.delete(first);
+    });
+  }
+
+  private async takeNow(tenant: TenantName, lease: HeldLease, first: string, stop: AbortSignal): Promise<void> {
+    const { litestream, logger } = this.options;
+    const { fence } = lease;
     const name = { tenant: tenant.key.slice(0, 12), fence };
-    try {
-      const newest = await store.replicaFence(tenant.key);
-      if (newest !== null && newest > localFence(first)) await this.restore(tenant, newest, fence, first);
-    } catch (error) {
-      logger.warn("a replica could not be restored; the record is filled from Prefect", {
-        ...name,
-        error: textOf(error),
-      });
+    for (let attempt = 1; lease.leftMs() > 0; attempt += 1) {
+      try {
+        await this.restoreNewer(tenant, lease, first, stop);
+        break;
+      } catch (error) {
+        if (stop.aborted) return;
+        const isLast = attempt >= MAX_RESTORES;
+        const next = isLast ? "the record is filled from Prefect" : "it is tried again";
+        logger.warn(`a replica could not be restored; ${next}`, { ...name, error: textOf(error) });
+        if (isLast) break;
+        await this.options.clock.sleep(RESTORE_AGAIN_MS, stop);
+      }
     }
+    // A later lease takes the record itself.
+    if (lease.leftMs() <= 0) return;
     try {
       const file = currentRecordFile(first);
       openRecord(file, "write").close();
@@ -55,10 +97,10 @@ export class FleetRecords {
     }
   }
 
-  /** Stops replicating, after what is committed has been sent. */
-  async leave(first: string): Promise<void> {
+  private async leaveNow(first: string): Promise<void> {
     const { litestream, logger } = this.options;
     const file = currentRecordFile(first);
+    if (!litestream.replicates(file)) return;
     try {
       await litestream.sync(file);
     } catch (error) {
@@ -67,23 +109,36 @@ export class FleetRecords {
     await litestream.remove(file).catch(() => undefined);
   }
 
-  private async restore(tenant: TenantName, newest: number, fence: number, first: string): Promise<void> {
-    const { litestream, logger } = this.options;
+  private async restoreNewer(tenant: TenantName, lease: HeldLease, first: string, stop: AbortSignal): Promise<void> {
+    const newest = await this.options.store.replicaFence(tenant.key);
+    if (newest === null || newest <= localFence(first)) return;
     const draft = `${first}.restored`;
     removeRecordFile(draft);
-    await litestream.restore(this.urlOf(tenant, newest), draft);
+    await this.options.litestream.restore(this.urlOf(tenant, newest), draft, stop);
+    this.useRestored(draft, lease, first);
+    this.options.logger.info("a record was restored from its replica", {
+      tenant: tenant.key.slice(0, 12),
+      of_fence: newest,
+    });
+  }
+
+  private useRestored(draft: string, lease: HeldLease, first: string): void {
     const db = openRecord(draft, "write");
-    const isUsable = isIntact(db) && findFence(db) < fence;
+    const isUsable = isIntact(db) && findFence(db) < lease.fence;
     db.close();
     if (!isUsable) {
       removeRecordFile(draft);
       throw new Error("the restored file is damaged, or of a later owner");
     }
+    // The next owner may be this node again, with its record open.
+    if (lease.leftMs() <= 0) {
+      removeRecordFile(draft);
+      throw new Error("the lease was lost meanwhile");
+    }
     removeRecordFile(first);
     renameSync(draft, first);
     for (const suffix of ["-wal", "-shm", ".setup"]) rmSync(draft + suffix, { force: true });
     setCurrentRecordFile(first, first);
-    logger.info("a record was restored from its replica", { tenant: tenant.key.slice(0, 12), of_fence: newest });
   }
 
   /** From the first whole replica on, later owners restore this one. */
@@ -97,8 +152,14 @@ export class FleetRecords {
   }
 
   private urlOf({ key }: TenantName, fence: number): string {
-    return `${this.options.base.replace(/(?<!\/)\/+$/, "")}/${key}/${String(fence).padStart(FENCE_DIGITS, "0")}`;
+    const [place = "", ...query] = this.options.base.split("?");
+    const path = `${place.replace(/(?<!\/)\/+$/, "")}/${key}/${String(fence).padStart(FENCE_DIGITS, "0")}`;
+    return [path, ...query].join("?");
   }
+}
+
+function untilAborted(lease: HeldLease, signal: AbortSignal): HeldLease {
+  return { fence: lease.fence, leftMs: () => (signal.aborted ? 0 : lease.leftMs()) };
 }
 
 /** The number with which this node's own file was written last; 0: there is none that can be read. */

@@ -72,7 +72,7 @@ export async function joinFleet(settings: FleetSettings, http: HttpSettings, log
   const litestream = settings.replica === null ? undefined : new Litestream(systemClock, logger);
   const records =
     litestream && settings.replica !== null
-      ? new FleetRecords({ litestream, store, base: settings.replica, logger })
+      ? new FleetRecords({ litestream, store, base: settings.replica, logger, clock: systemClock })
       : undefined;
   return {
     fleet,

@@ -10,6 +10,7 @@ import { openWorkspaces } from "../app/workspaces/open-workspaces.ts";
 import { credentialsOf } from "../config/credentials.ts";
 import type { ResolvedSettings, Settings } from "../config/settings.ts";
 import { AppError, toAppError } from "../errors.ts";
+import type { HeldLease } from "../fleet/fleet.ts";
 import type { TenantName } from "../fleet/fleet-store.ts";
 import { systemClock } from "../lib/clock.ts";
 import { createLogger } from "../lib/logger.ts";
@@ -94,8 +95,9 @@ function fleetParts({ fleet, secret, records }: JoinedFleet, base: () => Resolve
     return firstRecordFileOf(settings, settings.apiUrl ?? "");
   };
   const replicated = records && {
-    take: (tenant: TenantName, fence: number, target: TenantTarget | null) =>
-      records.take(tenant, fence, fileOf(target)),
+    lagMs: () => records.lagMs,
+    take: (tenant: TenantName, lease: HeldLease, target: TenantTarget | null) =>
+      records.take(tenant, lease, fileOf(target)),
     leave: (target: TenantTarget | null) => records.leave(fileOf(target)),
   };
   return { fleet, secret, ...(replicated ? { records: replicated } : {}) };

@@ -82,6 +82,8 @@ const SWEEP_MS = 5_000;
 const IDLE_SECONDS = 60;
 /** Time for the answers in progress when the server ends. */
 const DRAIN_MS = 300;
+/** Replicas that are behind for longer are a fault of the storage. */
+const LATE_REPLICA_S = 30;
 /** Time for the calls in progress of a tenant that another node of the fleet gets. */
 const CLOSE_LOST_MS = 5_000;
 
@@ -276,9 +278,10 @@ class McpHttpServer implements HttpServer {
     if (this.door === null) return plainAnswer("ready");
     const { fleet } = this.door;
     if (fleet.isLeaving) return plainAnswer("leaving the fleet", 503);
-    return plainAnswer(
-      fleet.isHeld ? "ready" : "ready; the fleet's database does not answer, so answers come from Prefect alone",
-    );
+    if (!fleet.isHeld)
+      return plainAnswer("ready; the fleet's database does not answer, so answers come from Prefect alone");
+    const lagS = Math.round(this.door.replicaLagMs / 1000);
+    return plainAnswer(lagS < LATE_REPLICA_S ? "ready" : `ready; replicas of records are ${lagS} s behind`);
   }
 
   private async route(pathname: string, received: ReceivedRequest, server: Server<unknown>): Promise<Response> {

@@ -34,9 +34,11 @@ export interface FleetDoorOptions {
 /** The records of tenants and their replicas. */
 export interface ReplicatedRecords {
   /** Makes the record ready for its new owner. Meanwhile its tenant is answered from Prefect alone. */
-  take(tenant: TenantName, fence: number, target: TenantTarget | null): Promise<void>;
+  take(tenant: TenantName, lease: HeldLease, target: TenantTarget | null): Promise<void>;
   /** The record is closed, and another node will own it. */
   leave(target: TenantTarget | null): Promise<void>;
+  /** For how long the replica that is furthest behind has lacked a commit, milliseconds. */
+  lagMs(): number;
 }
 
 interface OpenedTenant {
@@ -99,6 +101,11 @@ export class FleetDoor {
 
   get isReady(): boolean {
     return !this.options.fleet.isLeaving;
+  }
+
+  /** 0 where records are not replicated. */
+  get replicaLagMs(): number {
+    return this.options.records?.lagMs() ?? 0;
   }
 
   get fleet(): Fleet {
@@ -183,14 +190,15 @@ export class FleetDoor {
 
   /** Closes what was opened under an earlier lease of the tenant. */
   private async answerAsOwner(name: TenantName, target: TenantTarget | null): Promise<FleetDecision> {
-    const fence = this.options.fleet.lease(name.key)?.fence;
+    const lease = this.options.fleet.lease(name.key);
     const before = this.opened.get(name.key);
-    if (fence !== undefined && before?.fence !== fence) {
+    if (lease !== null && before?.fence !== lease.fence) {
+      const { fence } = lease;
       const opened: OpenedTenant = { target, fence, isReady: false };
       this.opened.set(name.key, opened);
       if (before) await this.options.close(target);
       const { records } = this.options;
-      const taken = records?.take(name, fence, target).finally(() => {
+      const taken = records?.take(name, lease, target).finally(() => {
         opened.isReady = true;
       });
       // Not awaited: a restore may take minutes.

@@ -10,6 +10,11 @@ export function addFleetGauges(metrics: Metrics, door: FleetDoor): void {
     "For how long this node's session is certainly held.",
     () => fleet.leftMs / 1000,
   );
+  metrics.gauge(
+    "fleet_replica_lag_seconds",
+    "For how long the replica that is furthest behind has lacked a commit.",
+    () => door.replicaLagMs / 1000,
+  );
   metrics.gauge("fleet_forwarded_requests", "Requests that other nodes have answered.", () => door.counts.forwarded);
   metrics.gauge("fleet_received_requests", "Requests that came from other nodes.", () => door.counts.received);
   metrics.gauge("fleet_live_requests", "Requests that no owner could answer.", () => door.counts.live);
