@@ -74,5 +74,6 @@ export class ReplicaLag {
 }
 
 function changedAt(file: string): number {
-  return Math.max(...[file, `${file}-wal`].map((one) => statSync(one, { throwIfNoEntry: false })?.mtimeMs ?? 0));
+  const at = (name: string) => statSync(name, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return Math.max(at(file), at(`${file}-wal`));
 }
