@@ -4,8 +4,9 @@ import { VERSION } from "../app/version.ts";
 import type { Settings } from "../config/settings.ts";
 import { AppError } from "../errors.ts";
 import { systemClock } from "../lib/clock.ts";
+import { readMoment } from "../lib/named-moment.ts";
 import { asName, asPlace, own, sentence } from "../lib/shown-text.ts";
-import { onServerClock, parseMomentUs, type ServerUs } from "../lib/time.ts";
+import { onServerClock, type ServerUs } from "../lib/time.ts";
 import { chosenSettings } from "./arguments/chosen-settings.ts";
 import { UsageError } from "./arguments/usage-error.ts";
 import type { CommandContext } from "./command.ts";
@@ -59,12 +60,13 @@ export async function usableSettings(ctx: CommandContext): Promise<Settings> {
 /** The moment that a flag such as `--since 7d` names, in microseconds; null without the flag. Throws UsageError. */
 export function momentFlag(text: string | undefined, flag: string, nowUs: ServerUs): ServerUs | null {
   if (text === undefined) return null;
-  const momentUs = parseMomentUs(text, nowUs);
-  if (momentUs !== undefined && momentUs <= nowUs) return momentUs;
-  const why = momentUs === undefined ? "is neither a time nor a span" : "is in the future";
+  const read = readMoment(text, nowUs, flag === "since" ? "start" : "past");
+  if (read !== undefined && "us" in read && read.us <= nowUs) return read.us;
+  const isFuture = read !== undefined && "us" in read;
+  const why = isFuture ? sentence`is in the future` : (read?.problem ?? sentence`is neither a time nor a span`);
   throw new UsageError(
     sentence`${asPlace(`--${flag}`)} ${asName(text)} ${why}.`,
-    sentence`Examples: ${asPlace(`--${flag}`)} 7d, ${asPlace(`--${flag}`)} 2026-01-31T09:00:00Z`,
+    sentence`${read !== undefined && "write" in read ? sentence`${read.write} ` : ""}Examples: ${asPlace(`--${flag}`)} 7d, ${asPlace(`--${flag}`)} 2026-01-31T09:00:00Z`,
   );
 }
 

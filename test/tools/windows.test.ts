@@ -98,6 +98,23 @@ describe.each(TOOLS)("a window of %s", (name, tool, args, since, until) => {
     expect(named.text).toContain(note);
   });
 
+  test("may be named by a day and a time, and the answer says which moment that is", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness);
+    const named = await harness.call(tool, { ...args, [since]: "last monday 9am Europe/Berlin", [until]: "yesterday" });
+    const asked = await harness.call(tool, { ...args, [since]: "2026-08-17T07:00:00Z", [until]: "2026-08-19" });
+    const note = `${since} "last monday 9am Europe/Berlin" is 2026-08-17T07:00:00Z. Days begin at 00:00 UTC; it is 2026-08-20T10:15:00Z.`;
+    expect(named.structured.coverage.notes).toEqual([...(asked.structured.coverage.notes ?? []), note]);
+    expect(named.text).toContain(note);
+    const unclear = await harness.call(tool, { ...args, [since]: "last week" });
+    expect(unclear.structured).toEqual({
+      code: "invalid_input",
+      message: `argument "${since}": "last week" may begin at different days`,
+      hint: "Write the date, such as 2026-11-30, or an age such as 7d.",
+      retryable: false,
+    });
+  });
+
   test("that starts now, or ends long ago without a start, is used as given", async () => {
     await using harness = await openToolHarness();
     fillRecord(harness);

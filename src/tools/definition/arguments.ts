@@ -10,6 +10,7 @@ import { ExactNumber, isJsonNumber, isJsonObject, parseJson } from "../../lib/ex
 import { findJsonExcess, findValueExcess } from "../../lib/json-bounds.ts";
 import { largest } from "../../lib/lists.ts";
 import { asName, asNames, asReason, counted, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { HOUR_US, parseDurationUs } from "../../lib/time.ts";
 import { requirement, wrongValue } from "./argument-words.ts";
 import type { JsonSchema, ToolDefinition } from "./define-tool.ts";
 import { inputSchema } from "./listing.ts";
@@ -31,7 +32,7 @@ export function parseArguments(tool: ToolDefinition, args: unknown): Readonly<Re
     const key = knownName(tool, properties, name);
     if (key in named)
       throw new AppError("invalid_input", sentence`argument "${asName(key)}" is given twice (also as ${quote(name)})`);
-    named[key] = coerce(value, properties[key]);
+    named[key] = coerce(inUnitOf(key, value), properties[key]);
     if (key !== "cursor") checkSize(key, named[key]);
   }
   const parsed = tool.input.safeParse(named);
@@ -108,6 +109,16 @@ function knownName(tool: ToolDefinition, properties: Readonly<Record<string, Jso
 
 function aliasOf({ aliases }: ToolDefinition, name: string): string | undefined {
   return Object.hasOwn(aliases, name) ? aliases[name] : undefined;
+}
+
+/** Units that arguments have in their names. */
+const UNITS_US: Readonly<Record<string, number>> = { hours: HOUR_US };
+
+/** A duration for an argument that counts a unit: `12h` or `2 days` of `hours`. */
+function inUnitOf(key: string, value: unknown): unknown {
+  const unitUs = UNITS_US[key];
+  const us = unitUs === undefined || typeof value !== "string" ? undefined : parseDurationUs(value);
+  return unitUs === undefined || us === undefined ? value : us / unitUs;
 }
 
 /** Some clients send numbers, lists and objects as text, a single value for a list, or a number for text. */

@@ -2,8 +2,9 @@
 
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
-import { asName, asNames, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
-import { formatIsoSeconds, isDayName, parseDurationUs, parseMomentUs, type ServerUs } from "../../lib/time.ts";
+import { type MomentRole, readMoment } from "../../lib/named-moment.ts";
+import { asName, asNames, joined, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
+import { formatIsoSeconds, isDayName, parseDurationUs, type ServerUs } from "../../lib/time.ts";
 import type { DurationBounds } from "../../model/runs/run-duration.ts";
 import { columnOf, OWNER_HEADING } from "../answer/table.ts";
 import { DEFAULT_TOKENS, MAX_TOKENS } from "../answer/token-budget.ts";
@@ -52,22 +53,55 @@ export function tokenBudget(input: PageInput, share = 1): number {
   return Math.floor((input.limit !== undefined || input.detail === "full" ? MAX_TOKENS : DEFAULT_TOKENS) * share);
 }
 
-/** A time argument (as `parseMomentUs` reads it) in microseconds. Throws AppError `invalid_input`. */
+/** A time argument (as `readMoment` reads it) in microseconds. Throws AppError `invalid_input`. */
 export function timeArg(name: string, text: string | undefined, nowUs: ServerUs): ServerUs | undefined {
   if (text === undefined) return undefined;
-  const us = parseMomentUs(text, nowUs);
-  if (us !== undefined) return us;
-  throw new AppError("invalid_input", sentence`argument "${asName(name)}": ${quote(text)} is not a time`, {
-    hint: 'Give ISO 8601 ("2026-01-31T09:00:00Z", or with an offset for another zone: "2026-01-31T09:00:00+01:00"), an age ("90m", "1h30m", "24 hours ago", "7d"), "today" or "yesterday" (UTC).',
-  });
+  const read = readMoment(text, nowUs, roleOf(name));
+  if (read !== undefined && "us" in read) return read.us;
+  throw new AppError(
+    "invalid_input",
+    sentence`argument "${asName(name)}": ${quote(text)} ${read?.problem ?? sentence`is not a time`}`,
+    {
+      hint:
+        read?.write ??
+        'Give ISO 8601 ("2026-01-31T09:00:00Z", or with an offset for another zone: "2026-01-31T09:00:00+01:00"), an age ("90m", "1h30m", "24 hours ago", "7d"), or a day and a time ("today", "yesterday 14:00", "last monday 9am Europe/Berlin"; UTC without a zone).',
+    },
+  );
 }
 
-const TIME_ARGUMENTS = ["since", "until", "occurred_after", "occurred_before", "at"];
+const TIME_ARGUMENTS: Readonly<Record<string, MomentRole>> = {
+  since: "start",
+  until: "end",
+  occurred_after: "start",
+  occurred_before: "end",
+  at: "past",
+  scheduled_time: "later",
+};
 
-/** States the zone of days, when an argument names one; null otherwise. */
+function roleOf(argument: string): MomentRole {
+  return TIME_ARGUMENTS[argument] ?? "start";
+}
+
+/** States the zone of days, and the moments that arguments name by a day, a time of day or a zone; null without any. */
 export function dayNote(args: { readonly [name: string]: unknown }, nowUs: ServerUs): Sentence | null {
-  const isDay = TIME_ARGUMENTS.some((name) => typeof args[name] === "string" && isDayName(args[name]));
-  return isDay ? sentence`Days begin at 00:00 UTC; it is ${formatIsoSeconds(nowUs)}.` : null;
+  const read = (name: string, fromUs: ServerUs) => {
+    const text = args[name];
+    const moment = typeof text === "string" ? readMoment(text, fromUs, roleOf(name)) : undefined;
+    return moment !== undefined && "us" in moment ? { ...moment, text: String(text) } : null;
+  };
+  // A window of a past moment ends there.
+  const fromUs = read("at", nowUs)?.us ?? nowUs;
+  const found = Object.keys(TIME_ARGUMENTS).flatMap((name) => {
+    const moment = read(name, name === "at" ? nowUs : fromUs);
+    return moment?.isNamed ? [{ ...moment, name }] : [];
+  });
+  if (found.length === 0) return null;
+  const [isDay, named] = [found.some(({ text }) => isDayName(text)), found.filter(({ text }) => !isDayName(text))];
+  const each = named.map(({ name, text, us }) => sentence`${asName(name)} ${quote(text)} is ${formatIsoSeconds(us)}`);
+  const zone = isDay
+    ? sentence`Days begin at 00:00 UTC; `
+    : sentence`Without a zone, days and times are those of UTC; `;
+  return sentence`${each.length > 0 ? sentence`${joined(each, ", ")}. ` : ""}${zone}it is ${formatIsoSeconds(nowUs)}.`;
 }
 
 /** A duration argument, microseconds: with units, or a number of seconds. Throws AppError `invalid_input`. */

@@ -91,9 +91,21 @@ function toItem({ key, label, count, firstUs, lastUs }: EventGroup, by: Grouping
   };
 }
 
+const INTERVAL_WORDS: Readonly<Record<string, string>> = {
+  minutely: "minute",
+  hourly: "hour",
+  daily: "day",
+  weekly: "week",
+};
+
 function readInterval(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const us = parseDurationUs(/^\d/.test(text.trim()) ? text : `1${text.trim().charAt(0)}`);
+  const given = text.trim();
+  // `month` begins like `minute`, and `1M` is a month in other programs.
+  const [, , unit = ""] =
+    /^(per |each |every )?(s|m|h|d|w|sec|second|min|minute|hour|day|week)$/.exec(given.toLowerCase()) ?? [];
+  const word = INTERVAL_WORDS[given.toLowerCase()] ?? unit;
+  const us = /^\d+ ?M$|^M$/.test(given) ? undefined : parseDurationUs(word === "" ? given : `1 ${word}`);
   if (us !== undefined && us > 0) return us;
   throw new AppError("invalid_input", sentence`argument "interval": ${quote(text)} is not a duration`, {
     hint: 'Such as "30s", "15m", "1h", "1d", "1w".',

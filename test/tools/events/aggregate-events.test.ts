@@ -122,10 +122,30 @@ describe("aggregate_events", () => {
     ]);
   });
 
+  test("takes an interval as a word", async () => {
+    await using harness = await openToolHarness();
+    harness.cover("event");
+    for (const [interval, seconds] of [
+      ["hourly", 3_600],
+      ["day", 86_400],
+      ["per hour", 3_600],
+      ["m", 60],
+      ["15 min", 900],
+    ] as const) {
+      const { structured } = await harness.call(aggregateEventsTool, { occurred_after: "2h", interval });
+      expect(structured.interval_seconds).toBe(seconds);
+    }
+  });
+
   test("fails on too many buckets, on an invalid interval, and with neither record nor Prefect", async () => {
     await using harness = await openToolHarness({ record: false });
     const many = await harness.call(aggregateEventsTool, { occurred_after: "30d", interval: "1m" });
     expect(many.structured).toMatchObject({ code: "invalid_input", hint: expect.stringContaining("longer interval") });
+    // Both begin like `minute`.
+    for (const interval of ["month", "monthly", "1M", "M"]) {
+      const { structured } = await harness.call(aggregateEventsTool, { interval });
+      expect(structured).toMatchObject({ code: "invalid_input", hint: expect.stringContaining("1d") });
+    }
     const odd = await harness.call(aggregateEventsTool, { interval: "fortnight" });
     expect(odd.structured).toMatchObject({ code: "invalid_input", message: expect.stringContaining("fortnight") });
     await harness.fake.down();

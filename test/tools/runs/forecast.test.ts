@@ -119,7 +119,9 @@ describe("forecast from the record", () => {
   test("says what will run, what waits, and which schedules never fire, without a request", async () => {
     await using harness = await openToolHarness();
     fillRecord(harness);
+    const units = await harness.call(forecastTool, { hours: "180m" });
     const { structured, text } = await harness.call(forecastTool, { hours: 3 });
+    expect(units.structured).toEqual(structured);
     expect(harness.fake.takeRequests()).toEqual([]);
     expect(structured).toMatchObject({ source: "record", coverage: { complete: true }, total: 5, late: 2 });
     expect(structured.runs).toEqual(EXPECTED);

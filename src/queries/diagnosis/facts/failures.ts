@@ -1,6 +1,6 @@
 /** Failed and crashed runs, grouped by error. One log is read for each group, not one for each run. */
 
-import { own, sentence } from "../../../lib/shown-text.ts";
+import { counted, own, sentence } from "../../../lib/shown-text.ts";
 import { earliestOf, earliestUs, formatIsoUs, latestOf } from "../../../lib/time.ts";
 import type { TimeRange } from "../../../model/freshness.ts";
 import type { FlowRun } from "../../../model/objects.ts";
@@ -37,7 +37,9 @@ export async function groupFailures(
   const sorted = groups.toSorted((a, b) => b.runs.length - a.runs.length || endUs(b.runs[0]) - endUs(a.runs[0]));
   const shown = sorted.slice(0, MAX_GROUPS);
   if (sorted.length > shown.length)
-    gathering.unchecked.push(sentence`all but the ${MAX_GROUPS} most frequent of ${sorted.length} different errors`);
+    gathering.unchecked.push(
+      sentence`all but the ${MAX_GROUPS} most frequent of ${counted(sorted.length, "different error")}`,
+    );
   const elsewhere = isNarrow ? await readElsewhere(ctx, { window, gathering }, failed, new Set(parents.values())) : [];
   const detailed = ctx.record() ? MAX_GROUPS : MAX_DETAILED;
   return Promise.all(
