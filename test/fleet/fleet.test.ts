@@ -72,6 +72,15 @@ test("every node answers a tenant from the one record, which one node writes", a
   expect(forwarded.filter((count) => count > 0).length).toBeGreaterThanOrEqual(2);
 });
 
+test("every answer names the node that gave it, also through another node", async () => {
+  const owner = await ownerOf();
+  const call = { id: 1, method: "tools/call", params: { name: "read_events", arguments: {} } };
+  const named = await Promise.all(
+    nodes.map(async (node) => (await send(node, call)).headers.get("x-prefect-mcp-node")),
+  );
+  expect(named).toEqual(nodes.map(() => owner.name));
+});
+
 test("refused credentials get nothing and no place in the database", async () => {
   for (const node of nodes) {
     const answer = await ask(node, { ...caller, "x-prefect-api-key": "a-wrong-key-of-a-caller" });

@@ -5,6 +5,8 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 
 export const FLEET_HEADER = "x-prefect-mcp-fleet";
+/** Of every answer of a fleet: the name of the node that gave it. A balancer can learn the owner of a tenant from it. */
+export const FLEET_NODE_HEADER = "x-prefect-mcp-node";
 export const FLEET_ANSWER_HEADER = "x-prefect-mcp-fleet-answer";
 
 /** How far a counter may lie behind the highest one that was seen: requests overtake each other. */

@@ -10,6 +10,7 @@ import { forwardRequest, signedPartsOf } from "../../../fleet/routing/forward.ts
 import {
   FLEET_ANSWER_HEADER,
   FLEET_HEADER,
+  FLEET_NODE_HEADER,
   FleetSignatures,
   type ForwardEnvelope,
   tenantKey,
@@ -148,8 +149,11 @@ export class FleetDoor {
     return { request: copy, forwarded };
   }
 
-  /** Marks an answer to another node as one of this node. */
+  /** Names the node that answered, and marks an answer to another node as one of this node. */
   sealed(response: Response, { forwarded }: ReceivedRequest, isOwner: boolean): Response {
+    const { name } = this.options.fleet;
+    // An answer that was passed on names its node already.
+    if (!response.headers.has(FLEET_NODE_HEADER)) response.headers.set(FLEET_NODE_HEADER, name);
     if (forwarded === null) return response;
     const { incarnation } = this.options.fleet;
     const header = this.signatures.signAnswer(incarnation, forwarded, response.status, isOwner);
