@@ -30,7 +30,6 @@ import { findTool } from "./arguments/find-tool.ts";
 import type { CommandContext } from "./command.ts";
 import { writeProblem } from "./doctor/files.ts";
 import { askYes } from "./terminal/confirm.ts";
-import { dashboardBars } from "./terminal/dashboard-bars.ts";
 import { isTty } from "./terminal/is-tty.ts";
 
 /** Longest wait at the end of the command until rows of a live answer are stored. */
@@ -82,8 +81,22 @@ export async function runCall(ctx: CommandContext): Promise<number> {
   }
   if (isJson) out.json(result.structuredContent);
   else {
-    if (out.isTerminal && tool.name === "get_dashboard" && !result.isError)
-      out.lines(dashboardBars(result.structuredContent, out.columns));
+    if (out.drawsPictures && !result.isError) {
+      const { answerPicture } = await import("./terminal/answer-picture.ts");
+      const ask = async (call: ViewCall) => {
+        const asked = findTool(call.tool);
+        if (denial(asked, settings.current())) return null;
+        const { isError, structuredContent } = await callTool(tenant, asked, call.args, handle);
+        return isError ? null : structuredContent;
+      };
+      out.paint(
+        await answerPicture(
+          { tool: tool.name, args: objectOf(invocation.values.args), structured: result.structuredContent },
+          ask,
+          out,
+        ),
+      );
+    }
     out.lines(textOf(result));
   }
   return result.isError ? 1 : 0;

@@ -1,4 +1,5 @@
 import "../lib/zod-without-jit.ts";
+import { readEnvironment } from "../config/env.ts";
 import { toAppError } from "../errors.ts";
 import { createLogger, type Logger, type LogLevel } from "../lib/logger.ts";
 import { oneLine, type Sentence, sentence } from "../lib/shown-text.ts";
@@ -27,7 +28,7 @@ const LONG_RUNNING: ReadonlySet<CommandName> = new Set(["serve", "sync", "watch"
 
 /** Runs one command and resolves to its exit code when everything that it printed is written. */
 export async function runCommandLine(argv: readonly string[], processContext: ProcessContext): Promise<number> {
-  const out = createOutput();
+  const out = createOutput(() => readEnvironment().env, process.platform);
   const parsed = parseCommandLine(argv);
   const wrong = parsed.ok ? await wrongValue(parsed.invocation) : parsed.message;
   if (!parsed.ok || wrong !== null) {

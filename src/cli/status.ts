@@ -2,18 +2,21 @@ import { openApp } from "../app/app.ts";
 import { firstRecordFileOf, recordFileOf, recordFilesOf } from "../app/connection.ts";
 import { VERSION } from "../app/version.ts";
 import { systemClock } from "../lib/clock.ts";
-import { asPlace, counted, type Line, lineOf, own, type Sentence } from "../lib/shown-text.ts";
-import { formatIsoUs } from "../lib/time.ts";
+import { asPlace, counted, type Line, lineOf, oneLine, own, type Sentence } from "../lib/shown-text.ts";
+import { formatIsoSeconds, formatIsoUs, type ServerUs } from "../lib/time.ts";
 import type { TimeRange } from "../model/freshness.ts";
 import { changedServerNote, isOtherServer, OTHER_SERVER_NOTE } from "../queries/source/other-server.ts";
 import { type RecordStatus, rowTexts, walProblem } from "../queries/workspace/record-status.ts";
 import { bytesAside, recordBytes } from "../store/file/record-file.ts";
 import { recordFilesBeside } from "../store/file/server-records.ts";
-import { gapText, rangeText } from "../tools/answer/range-text.ts";
+import { gapText, isSinceEver, rangeText } from "../tools/answer/range-text.ts";
 import { chosenSettings } from "./arguments/chosen-settings.ts";
 import type { CommandContext } from "./command.ts";
 import { readProblem } from "./doctor/files.ts";
 import { readStatus } from "./doctor/read-status.ts";
+import { coverageBar } from "./terminal/coverage-bar.ts";
+import type { Output } from "./terminal/output.ts";
+import { cutPainted, type PaintedLine } from "./terminal/paint.ts";
 import { duration } from "./terminal/progress.ts";
 import { table } from "./terminal/table.ts";
 
@@ -45,7 +48,10 @@ export async function runStatus(ctx: CommandContext): Promise<number> {
     records_of_callers: { count: others.length, bytes: others.reduce((sum, one) => sum + recordBytes(one), 0) },
   };
   if (invocation.switches.has("json")) out.json(facts);
-  else out.lines(statusLines(status, facts));
+  else {
+    out.lines(statusLines(status, facts));
+    if (out.drawsPictures) out.paint(coveragePicture(status, out));
+  }
   return 0;
 }
 
@@ -155,6 +161,23 @@ function statusLines(
       facts.last_error ? `${facts.last_error.at} ${facts.last_error.code}: ${facts.last_error.message}` : "none",
     ],
   ]);
+}
+
+const LONGEST_BAR = 100;
+
+/** The coverage of events from its beginning, or from the oldest event, to its end. */
+function coveragePicture({ coverage, oldestUs }: RecordStatus, { columns, glyphs }: Output): PaintedLine[] {
+  const ranges = coverage.event ?? [];
+  const firstUs = ranges[0]?.fromUs;
+  const toUs = ranges.at(-1)?.toUs;
+  const fromUs = firstUs !== undefined && isSinceEver(firstUs) ? (oldestUs as ServerUs | null) : firstUs;
+  if (toUs === undefined || fromUs === undefined || fromUs === null) return [];
+  const bar = coverageBar(ranges, { fromUs, toUs }, Math.min(columns, LONGEST_BAR), glyphs);
+  if (bar.length === 0) return [];
+  const { full, half, empty, cut } = glyphs;
+  const marks = oneLine(`${full} covered, ${half} in part, ${empty} not`);
+  const range = lineOf`${formatIsoSeconds(fromUs)} to ${formatIsoSeconds(toUs)}: ${marks}`;
+  return [bar, cutPainted([{ text: range, tone: "quiet" }], columns, oneLine(cut))];
 }
 
 function requestsText({ requests, syncing, requests_last_minute: recent }: StatusFacts): string {

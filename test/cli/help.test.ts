@@ -4,6 +4,7 @@ import { parseCommandLine } from "../../src/cli/arguments/parse.ts";
 import { SETTING_FLAGS } from "../../src/cli/arguments/setting-flags.ts";
 import { UsageError } from "../../src/cli/arguments/usage-error.ts";
 import { runHelp } from "../../src/cli/help.ts";
+import { UNICODE } from "../../src/cli/terminal/drawing.ts";
 import { silentLogger } from "../../src/lib/logger.ts";
 import { parseArguments } from "../../src/tools/definition/arguments.ts";
 import { inputSchema } from "../../src/tools/definition/listing.ts";
@@ -15,6 +16,9 @@ async function help(topics: readonly string[], columns = 120): Promise<{ code: n
   const out = {
     isTerminal: false,
     columns,
+    drawsPictures: false,
+    glyphs: UNICODE,
+    paint: () => {},
     line,
     lines: (texts: readonly string[]) => texts.forEach(line),
     note: line,

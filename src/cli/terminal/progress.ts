@@ -1,5 +1,6 @@
 import { counted, cutToColumns, type Line, oneLine } from "../../lib/shown-text.ts";
 import type { SyncProgress } from "../../sync/sync-once.ts";
+import type { Glyphs } from "./drawing.ts";
 import type { Output } from "./output.ts";
 
 const BAR_WIDTH = 24;
@@ -22,14 +23,14 @@ export function createProgressView(out: Output): ProgressView {
   return {
     show(progress, nowMs) {
       if (out.isTerminal) {
-        out.redraw(cutToColumns(progressLine(progress, true), out.columns - 1));
+        out.redraw(cutToColumns(progressLine(progress, out.glyphs), out.columns - 1));
         isDrawn = true;
         return;
       }
       if (progress.phase === shownPhase && nowMs - shownMs < LINE_EVERY_MS) return;
       shownPhase = progress.phase;
       shownMs = nowMs;
-      out.line(progressLine(progress, false));
+      out.line(progressLine(progress, null));
     },
     end() {
       if (isDrawn) out.line();
@@ -42,7 +43,7 @@ export function createProgressView(out: Output): ProgressView {
  * `[████░░] 42 % events: 12,345 events, 250 pages, 260 requests, 1,200 events/s, 3 min left`, then what else is read, whose extent is not
  * known: `work pools: 57 objects so far, 263 requests`.
  */
-export function progressLine(progress: SyncProgress, withBar: boolean): Line {
+export function progressLine(progress: SyncProgress, glyphs: Glyphs | null): Line {
   const { phase, reading, rows, events, pages, requests, eventsPerSecond, fraction, etaMs } = progress;
   if (phase === "objects" || phase === "runs" || phase === "logs") {
     const what = phase === "logs" ? "logs of failed runs" : reading;
@@ -50,7 +51,7 @@ export function progressLine(progress: SyncProgress, withBar: boolean): Line {
   }
   const share = Math.min(1, Math.max(0, fraction));
   const full = Math.round(share * BAR_WIDTH);
-  const bar = withBar ? `[${"█".repeat(full)}${"░".repeat(BAR_WIDTH - full)}] ` : "";
+  const bar = glyphs === null ? "" : `[${glyphs.full.repeat(full)}${glyphs.empty.repeat(BAR_WIDTH - full)}] `;
   const parts = [
     counted(events, "event"),
     counted(pages, "page"),

@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
+import { UNICODE } from "../../../src/cli/terminal/drawing.ts";
 import { createIncidentView } from "../../../src/cli/terminal/incident-view.ts";
 import type { Output } from "../../../src/cli/terminal/output.ts";
+import { painted } from "../../../src/cli/terminal/paint.ts";
 import { own } from "../../../src/lib/shown-text.ts";
 import type { NamedIncident } from "../../../src/queries/incidents/incidents.ts";
 import { anId, T0_US } from "../../support/builders.ts";
@@ -63,6 +65,9 @@ function opened(isTerminal: boolean) {
   const out: Output = {
     isTerminal,
     columns: COLUMNS,
+    drawsPictures: false,
+    glyphs: UNICODE,
+    paint: (lines) => screen.write(lines.map((line) => `${painted(line, false)}\n`).join("")),
     line: (text) => screen.write(`${text ?? ""}\n`),
     lines: () => undefined,
     json: () => undefined,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { UNICODE } from "../../../src/cli/terminal/drawing.ts";
 import type { Output } from "../../../src/cli/terminal/output.ts";
 import { createProgressView, duration, progressLine } from "../../../src/cli/terminal/progress.ts";
 import { table } from "../../../src/cli/terminal/table.ts";
@@ -23,6 +24,9 @@ function fakeOutput(isTerminal: boolean): { out: Output; text: () => string } {
   const out = {
     isTerminal,
     columns: 60,
+    drawsPictures: false,
+    glyphs: UNICODE,
+    paint: () => {},
     line: (line = "") => write(`${line}\n`),
     lines: (lines: readonly string[]) => write(lines.map((line) => `${line}\n`).join("")),
     json: () => {},
@@ -36,16 +40,16 @@ function fakeOutput(isTerminal: boolean): { out: Output; text: () => string } {
 
 describe("sync's progress", () => {
   test("names events, pages, requests, rate and the time left", () => {
-    expect<string>(progressLine(halfway, false)).toBe(
+    expect<string>(progressLine(halfway, null)).toBe(
       "50 % events: 12,345 events, 250 pages, 260 requests, 1,234 events/s, 3 min left",
     );
-    expect<string>(progressLine(halfway, true)).toStartWith(`[${"█".repeat(12)}${"░".repeat(12)}] 50 % events`);
+    expect<string>(progressLine(halfway, UNICODE)).toStartWith(`[${"█".repeat(12)}${"░".repeat(12)}] 50 % events`);
   });
 
   test("states what is read after the events, and how much of it, not that there were no events", () => {
     const later = { ...halfway, events: 0, fraction: 1, eventsPerSecond: 0, etaMs: null } as const;
     const line = (phase: "objects" | "runs" | "logs", reading: string, rows: number) =>
-      progressLine({ ...later, phase, reading, rows }, true);
+      progressLine({ ...later, phase, reading, rows }, UNICODE);
     expect<string>(line("objects", "work pools", 57)).toBe("work pools: 57 objects so far, 260 requests");
     expect<string>(line("runs", "flow runs and task runs", 1)).toBe(
       "flow runs and task runs: 1 run so far, 260 requests",
@@ -55,7 +59,7 @@ describe("sync's progress", () => {
 
   test("leaves out unknown figures", () => {
     expect<string>(
-      progressLine({ ...halfway, phase: "done", fraction: 1, eventsPerSecond: 0, etaMs: null }, false),
+      progressLine({ ...halfway, phase: "done", fraction: 1, eventsPerSecond: 0, etaMs: null }, null),
     ).toBe("100 % done: 12,345 events, 250 pages, 260 requests");
   });
 

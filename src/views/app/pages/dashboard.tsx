@@ -1,4 +1,5 @@
 import { ENDED, endedCall } from "../../calls.ts";
+import { stateGroup } from "../../state-group.ts";
 import { STATE_ORDER } from "../../state-order.ts";
 import { listAt, numberAt, objectAt, textAt } from "../answers/read.ts";
 import type { Structured } from "../connection/connection.ts";
@@ -7,7 +8,6 @@ import { coveredBuckets } from "../parts/buckets.ts";
 import { countOf } from "../parts/count-of.ts";
 import { Loading, useAnswer, useCall } from "../parts/load.tsx";
 import { SourceLine } from "../parts/source-line.tsx";
-import { stateGroup } from "../parts/state-group.ts";
 import { StateName } from "../parts/state-name.tsx";
 import { WindowTimes } from "../parts/zoned-time.tsx";
 import type { PageProps } from "./page.ts";

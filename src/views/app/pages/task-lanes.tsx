@@ -1,9 +1,10 @@
 /** A run and its tasks as lanes of time: each attempt is a part of its own, with the wait before the next. */
+
+import { stateGroup } from "../../state-group.ts";
 import { listAt, numberAt, textAt } from "../answers/read.ts";
 import type { Structured } from "../connection/connection.ts";
 import { runStates, type Segment, segmentsOf, taskStates } from "../parts/attempts.ts";
 import { type Extent, Lane } from "../parts/lane.tsx";
-import { stateGroup } from "../parts/state-group.ts";
 import { StateName } from "../parts/state-name.tsx";
 import { durationWords, localTime, msOf } from "../parts/time.ts";
 import { TimeAxis } from "../parts/time-axis.tsx";

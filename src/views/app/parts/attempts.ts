@@ -1,7 +1,8 @@
 /** The attempts of a run, from the states that it went through. */
+
+import { stateGroup } from "../../state-group.ts";
 import { listAt, textAt } from "../answers/read.ts";
 import type { Structured } from "../connection/connection.ts";
-import { stateGroup } from "./state-group.ts";
 import { msOf } from "./time.ts";
 
 interface StateChange {

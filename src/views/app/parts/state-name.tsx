@@ -1,4 +1,4 @@
-import { stateGroup } from "./state-group.ts";
+import { stateGroup } from "../../state-group.ts";
 
 /** A state is shown by its name, and by a colour beside it; never by the colour alone. */
 

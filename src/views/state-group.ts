@@ -1,4 +1,4 @@
-/** The colours of states, by meaning. */
+/** The colours of states, by meaning, in a browser and in a terminal. */
 
 /** Prefect's state types and its names of states, in lower case: `prefect/states.py`, `prefect/server/schemas/states.py`. */
 const GROUPS: Readonly<Record<string, string>> = {
