@@ -108,8 +108,14 @@ program usually needs its absolute path.
 A profile of Prefect reaches every client, because it is in the home folder; variables of a shell do not. \`prefect-mcp-bun doctor\` starts
 the server as a client does and calls a tool, once by itself and once by the command in the file of each client that has the server.
 
-A server that runs in a container, for any client: \`docker run -i --rm -v prefect-mcp-records:/data -v "$HOME/.prefect:/data/.prefect:ro"
-prefect-mcp-bun serve\` (the image of [packaging](../packaging/README.md#container)).
+A server that runs in a container, for any client, after \`mkdir -p ~/.prefect-mcp-container\`:
+
+\`\`\`sh
+docker run -i --rm --user "$(id -u)" -e HOME=/data -v "$HOME/.prefect:/data/.prefect:ro" -v "$HOME/.prefect-mcp-container:/data/records" prefect-mcp-bun serve
+\`\`\`
+
+The image is that of [packaging](../packaging/README.md#container). \`--user\`, because only you may read Prefect's profiles; \`--network host\`
+is needed too where Prefect runs on this computer, because 127.0.0.1 is the container itself.
 
 <!-- Made from src/cli/setup/clients.ts by scripts/packaging/client-docs.ts. -->
 `;

@@ -9,6 +9,7 @@ import { aboutProgram, ROOT } from "./about.ts";
 import { releaseFacts, releaseProblems } from "./check-release.ts";
 import { bundleManifest, manifestTexts } from "./manifests.ts";
 import { PLATFORMS } from "./release-files.ts";
+import { releaseFileProblems } from "./verify-release.ts";
 
 const about = aboutProgram();
 const OUT = join(ROOT, "dist", "release");
@@ -57,6 +58,9 @@ const built = existsSync(OUT) ? readdirSync(OUT) : [];
 const missing = PLATFORMS.filter(({ name }) => !built.includes(`${about.name}-${name}.mcpb`));
 report("programs, bundles, checksums, provenance", files.isRight && missing.length === 0, ...files.lines);
 
+const unequal = releaseFileProblems(OUT);
+report("hashes, provenance and server.json belong to these files (unsigned)", unequal.length === 0, ...unequal);
+
 const packed = await run(["npm", "publish", "--dry-run", "--access", "public"]);
 report("npm package (npm publish --dry-run)", packed.isRight, ...packed.lines.slice(-25));
 
@@ -65,12 +69,15 @@ console.log(`\nA real release of v${about.version} would be refused now for:`);
 for (const problem of owner.length === 0 ? ["nothing"] : owner)
   console.log(`          ${problem.replaceAll("\n", `\n${" ".repeat(12)}`)}`);
 
-const hasEngine = ["docker", "podman"].some((name) => Bun.which(name) !== null);
+/** The program alone is not enough: docker needs its daemon. */
+const engine = ["docker", "podman"].find(
+  (name) => Bun.which(name) !== null && Bun.spawnSync([name, "info"], { timeout: 20_000 }).exitCode === 0,
+);
 console.log("\nNot run on this computer:");
 const elsewhere = [
-  hasEngine
-    ? "the container image: docker build -f packaging/Containerfile ."
-    : "the container image, because neither docker nor podman is installed",
+  engine === undefined
+    ? "the container image, because neither docker nor podman runs here"
+    : `the container image: ${engine} build -f packaging/Containerfile .`,
   ...PLATFORMS.filter(({ name, os }) => os !== process.platform || !name.endsWith(process.arch)).map(
     ({ name }) => `the program for ${name}: it is compiled here, and runs only there`,
   ),

@@ -26,6 +26,7 @@ describe("the release workflow", () => {
       "packaging/Containerfile",
       "scripts/packaging/about.ts",
       "scripts/packaging/release-files.ts",
+      "scripts/packaging/verify-release.ts",
     ]);
     expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
     const bun = steps.find(({ uses }) => uses?.startsWith("oven-sh/setup-bun"))?.with?.["bun-version"];
