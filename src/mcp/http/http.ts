@@ -242,12 +242,14 @@ class McpHttpServer implements HttpServer {
   }
 
   private async answer(request: Request, server: Server<unknown>): Promise<Response> {
-    if (!URL.canParse(request.url)) {
-      return this.refused("guard", refusal({ status: 400, message: own("The Host header is not a valid host.") }));
-    }
-    const { pathname } = new URL(request.url);
+    const hasHost = URL.canParse(request.url);
+    // A balancer may probe with HTTP/1.0, which needs no Host header.
+    const pathname = hasHost ? new URL(request.url).pathname : request.url;
     if (pathname === "/healthz") return plainAnswer("ok");
     if (pathname === "/readyz") return this.readiness();
+    if (!hasHost) {
+      return this.refused("guard", refusal({ status: 400, message: own("The Host header is not a valid host.") }));
+    }
     const known = [PATH, PAGE_PATH, "/metrics", METADATA_PATH, `${METADATA_PATH}${PATH}`].includes(pathname);
     if (!known) return refusal({ status: 404, message: sentence`There is nothing at this path; MCP is at ${PATH}.` });
     const received = this.door ? await this.door.receive(request) : { request, forwarded: null };

@@ -159,6 +159,32 @@ describe("caller authentication", () => {
     expect((await http.get("/readyz")).status).toBe(200);
   });
 
+  test("answers the probe of a balancer that sends HTTP/1.0 without a Host header, and nothing else without one", async () => {
+    await using http = startHttp();
+    const { hostname, port } = new URL(http.server.url);
+    const statusOf = async (path: string) => {
+      const answered = Promise.withResolvers<string>();
+      await Bun.connect({
+        hostname,
+        port: Number(port),
+        socket: {
+          open: (socket) => void socket.write(`GET ${path} HTTP/1.0\r\n\r\n`),
+          data: (socket, data) => {
+            answered.resolve(String(data).split(" ")[1] ?? "");
+            socket.end();
+          },
+        },
+      });
+      return answered.promise;
+    };
+    expect(await Promise.all(["/readyz", "/healthz", "/mcp", "/metrics"].map(statusOf))).toEqual([
+      "200",
+      "200",
+      "400",
+      "400",
+    ]);
+  });
+
   test("names the issuer of tokens in its metadata", async () => {
     const oidc = {
       issuer: "https://login.example.com",
