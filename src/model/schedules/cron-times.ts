@@ -14,6 +14,12 @@ export interface CronRule {
   readonly zone: string;
 }
 
+/**
+ * Times of the rule that are passed over, at most: in the hour that the clock shows twice all of them mean the first showing, which may lie
+ * before the range. Cron with seconds has 7,200 in two hours.
+ */
+const MAX_PASSED = 7_200;
+
 /** At most `limit` times within the closed range, ascending. Throws for an expression that is not understood. */
 export function cronTimes(rule: CronRule, range: TimeRange, limit: number): ServerUs[] {
   const { zone } = rule;
@@ -21,7 +27,7 @@ export function cronTimes(rule: CronRule, range: TimeRange, limit: number): Serv
   const cron = new Cron(toCroner(rule.cron), { timezone: "UTC", domAndDow: !rule.isDayOr });
   const times: ServerUs[] = [];
   let from = wallOf(range.fromUs, zone) - SECOND_US;
-  for (let tries = 0; tries < 2 * limit && times.length < limit; tries++) {
+  for (let tries = 0; tries < 2 * limit + MAX_PASSED && times.length < limit; tries++) {
     const next = cron.nextRun(toDate(from));
     if (next === null) break;
     from = next.getTime() * 1000;

@@ -53,6 +53,11 @@ describe("on the day on which they are set back, 1 November 2026 at 02:00", () =
     );
   });
 
+  test("a range that begins in the second showing of an hour has the first time after it", () => {
+    const schedule = { cron: "* * * * *", timezone: NEW_YORK };
+    expect(list(schedule, "2026-11-01T06:10:00Z", "2027-11-01T00:00:00Z", 1)).toEqual(["2026-11-01T07:00:00Z"]);
+  });
+
   test("an hourly cron pauses for two hours, as Prefect documents", () => {
     expect(list({ cron: "0 * * * *", timezone: NEW_YORK }, "2026-11-01T04:30:00Z", "2026-11-01T08:00:00Z")).toEqual([
       "2026-11-01T05:00:00Z",

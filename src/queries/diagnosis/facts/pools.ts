@@ -163,7 +163,7 @@ export async function gatherLimits(
       kind === "tag"
         ? withFlowRunNames(db, tags.get(key) ?? [])
         : [...(byLimit.get(limit.id) ?? []), ...ofDeployments(limit.id, key)];
-    // A run that CANCEL_NEW refused gives back a slot that it never had: the count of a deployment's limit may be 0 while a run holds it.
+    // The lease of a slot ends after 300 s where nothing renews it: the count of a deployment's limit may be 0 while its run is Running.
     const isFree = kind !== "deployment" && Number(limit.active_slots ?? 0) === 0;
     return { limit, kind, key, holders: isFree ? [] : holders };
   });
