@@ -52,7 +52,9 @@ export async function findDueRuns(facts: ForecastFacts, window: TimeRange, most:
   const scheduled = facts.expected.filter((run) => run.isScheduled);
   const runs: DueRun[] = scheduled.map((run) => ({ deploymentId: run.deploymentId, expectedUs: run.expectedUs, run }));
   // Runs of any state: a run that was cancelled or has begun is not made again.
-  const made = new Set([...facts.expected, ...facts.running].map((run) => keyOf(run.deploymentId, run.expectedUs)));
+  const known = new Map([...facts.expected, ...facts.running].map((run) => [run.id, run]));
+  const made = Map.groupBy(known.values(), (run) => keyOf(run.deploymentId, run.expectedUs));
+  const left = new Map([...made].map(([key, those]) => [key, those.length]));
   const neverFires: NeverFires[] = [];
   const zones = new Set<string>();
   const schedules = facts.deployments.reduce((sum, one) => sum + (one.schedules?.length ?? 0), 0);
@@ -82,16 +84,16 @@ export async function findDueRuns(facts: ForecastFacts, window: TimeRange, most:
       if (lastUs !== undefined) knownUntilUs = earliestUs(lastUs, knownUntilUs ?? lastUs);
       for (const expectedUs of times ?? []) {
         const key = keyOf(deployment.id, expectedUs);
-        if (made.has(key)) continue;
-        made.add(key);
-        runs.push({ deploymentId: deployment.id, expectedUs, run: null });
+        const count = left.get(key) ?? 0;
+        if (count > 0) left.set(key, count - 1);
+        else runs.push({ deploymentId: deployment.id, expectedUs, run: null });
       }
     }
   }
   runs.sort((a, b) => a.expectedUs - b.expectedUs);
   const endUs = earliestUs(knownUntilUs ?? window.toUs, runs[most]?.expectedUs ?? window.toUs);
-  const known = runs.slice(0, most).filter(({ expectedUs }) => expectedUs <= endUs);
-  return { runs: known, neverFires, changingZones: [...zones], knownUntilUs: endUs < window.toUs ? endUs : null };
+  const shown = runs.slice(0, most).filter(({ expectedUs }) => expectedUs <= endUs);
+  return { runs: shown, neverFires, changingZones: [...zones], knownUntilUs: endUs < window.toUs ? endUs : null };
 }
 
 function whyNever(deployment: Deployment, schedule: DeploymentSchedule): NeverFires["why"] | null {
@@ -99,7 +101,10 @@ function whyNever(deployment: Deployment, schedule: DeploymentSchedule): NeverFi
   return schedule.active ? null : "schedule_off";
 }
 
-/** Prefect makes one run of a deployment for one time. Its times have whole seconds but for intervals. */
+/**
+ * Prefect makes one run of each schedule for one time: two schedules of a deployment with the same time make two. Its times have whole
+ * seconds but for intervals. https://github.com/PrefectHQ/prefect/blob/3.8.8/src/prefect/server/models/deployments.py (`idempotency_key`)
+ */
 function keyOf(deploymentId: string | null, us: ServerUs): string {
   return `${deploymentId ?? ""}|${us}`;
 }

@@ -235,6 +235,20 @@ describe("forecast from the record", () => {
     expect(structured.runs).toMatchObject([{ deployment: "etl/report", late_by_s: 0 }]);
   });
 
+  test("two schedules of a deployment with the same time make two runs, of which one is there already", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness);
+    const schedules = [scheduled(40, { cron: "30 * * * *" }), scheduled(44, { cron: "30 10,11 * * *" })];
+    harness.objects("deployment", [{ ...hourly, schedules }]);
+    const { structured } = await harness.call(forecastTool, { hours: 2 });
+    expect(structured.runs).toMatchObject([
+      row("etl/hourly", "10:30", 1_200, 0, true),
+      row("etl/hourly", "10:30", 1_200, 1_200),
+      row("etl/hourly", "11:30", 1_200, 0),
+      row("etl/hourly", "11:30", 1_200, 1_200),
+    ]);
+  });
+
   test("nothing starts in a paused pool, and one without a worker", async () => {
     await using harness = await openToolHarness();
     fillRecord(harness, runs, [{ ...pool, is_paused: true, status: "PAUSED" }]);
