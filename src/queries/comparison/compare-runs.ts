@@ -65,6 +65,11 @@ const MAX_CHANGES = 200;
 
 /** `withId`: absent means the last completed run before it. Throws AppError `not_found` where a run does not exist. */
 export async function compareRuns(ctx: QueryContext, runId: string, withId?: string): Promise<RunComparison> {
+  if (withId === runId) {
+    throw new AppError("invalid_input", sentence`A run is compared with another one, and both are ${asName(runId)}.`, {
+      hint: "Leave with out for the last completed run before it.",
+    });
+  }
   const run = await readRun(ctx, runId);
   const {
     item: other,
@@ -72,7 +77,7 @@ export async function compareRuns(ctx: QueryContext, runId: string, withId?: str
     reason,
   } = withId === undefined
     ? await readLastGood(ctx, run.item)
-    : { ...(await readRun(ctx, withId)), reason: own("as asked") };
+    : { ...(await readRun(ctx, withId)), reason: own("the run that was asked for") };
   const [tasks, logs, changes] = await Promise.all([
     compareTaskRuns(ctx, run.item.run, other.run),
     compareLogs(ctx, run.item.run, other.run),

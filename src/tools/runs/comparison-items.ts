@@ -227,6 +227,7 @@ function taskText({ name, now, before, ...rest }: Readonly<Record<string, unknow
 function logLines(logs: ComparisonItem["logs"]): Line[] {
   if ("not_compared" in logs) return [lineOf`logs: ${oneLine(logs.not_compared ?? "")}`];
   const { first_different: different, first_missing: missing, same_before } = logs;
+  if (different === null && missing === null && same_before === 0) return [own("logs: neither run has a line")];
   if (different === null && missing === null) return [sentence`logs: no line differs (${same_before} compared)`];
   return [
     ...(different === null

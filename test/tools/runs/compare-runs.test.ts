@@ -158,7 +158,7 @@ describe("compare_runs from the record", () => {
     coverLogs(harness);
     const { structured } = await harness.call(compareRunsTool, { flow_run: good.id, with: "calm-otter" });
     expect(structured).toMatchObject({
-      with: { id: bad.id, reason: "as asked" },
+      with: { id: bad.id, reason: "the run that was asked for" },
       parameters: ["day: 2 → 1"],
       tasks: { failed: [], new: [{ name: "notify" }], missing: [{ name: "check" }] },
       changes: [{ id: deployment.id }],
@@ -212,6 +212,16 @@ describe("compare_runs from the record", () => {
     expect(harness.fake.takeRequests()).not.toEqual([]);
     expect(structured).toMatchObject({ source: "mixed", logs: EXPECTED.logs });
     expect(text).toContain("mixed");
+  });
+
+  test("refuses to compare a run with itself", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness);
+    const { structured } = await harness.call(compareRunsTool, { flow_run: bad.id, with: bad.id });
+    expect(structured).toMatchObject({
+      code: "invalid_input",
+      message: `A run is compared with another one, and both are ${bad.id}.`,
+    });
   });
 
   test("says that no earlier run completed", async () => {
