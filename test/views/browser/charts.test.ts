@@ -75,6 +75,10 @@ describe("bars", () => {
     expect(
       await page.evaluate<boolean>("getComputedStyle(document.querySelector('pattern rect')).fill !== 'none'"),
     ).toBe(true);
+    const right = await page.evaluate<number[]>(
+      "[...document.querySelectorAll('.bars text')].map((one) => one.getBoundingClientRect().right)",
+    );
+    expect(Math.max(...right)).toBeLessThanOrEqual(900);
     expect(opened.problems).toEqual([]);
   });
 

@@ -18,6 +18,8 @@ export interface DemoWeb extends AsyncDisposable {
   /** `text` is what an assistant reads. */
   call(call: ViewCall): Promise<{ readonly structured: AnsweredCall["structured"]; readonly text: string }>;
   answers(view: View): Promise<AnsweredCall[]>;
+  /** From then on nothing answers at the API's address. */
+  stopPrefect(): Promise<void>;
 }
 
 const META = {
@@ -83,6 +85,7 @@ export async function startDemoWeb(): Promise<DemoWeb> {
         answered.push({ ...one, structured: (await call(one)).structured });
       return answered;
     },
+    stopPrefect: () => prefect.stop(),
     async [Symbol.asyncDispose]() {
       child.kill("SIGTERM");
       await child.exited;

@@ -238,6 +238,24 @@ describe("the page at /web", () => {
     expect(await used.page.evaluate<string>("document.referrer")).toBe("");
   });
 
+  test("with Prefect down every view is drawn from the record; what is not covered is said and hatched", async () => {
+    await using own = await startDemoWeb();
+    await own.stopPrefect();
+    for (const view of VIEWS) {
+      await using opened = await browser.open(own.address(view));
+      await waitUntilDrawn(opened.page);
+      expect([view, await opened.page.locator("footer").first().textContent()]).toEqual([
+        view,
+        expect.stringMatching(/from the local record.*as of .* ago/s),
+      ]);
+      // Of a run's logs nothing is recorded: that is said in their place.
+      const alerts = await opened.page.locator("[role=alert]").allTextContents();
+      expect([view, alerts.length]).toEqual([view, view === "run" ? 1 : 0]);
+      if (view === "events" || view === "dashboard")
+        expect(await opened.page.locator(".bars [fill='url(#gap)'] rect").count()).toBeGreaterThan(0);
+    }
+  });
+
   test("says that the program has ended, and keeps what it has drawn until then", async () => {
     await using own = await startDemoWeb();
     await using opened = await browser.open(own.address("incidents"));

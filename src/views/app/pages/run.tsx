@@ -74,6 +74,7 @@ function Entries({ answer }: { answer: Structured }) {
   const hidden = numberAt(answer, "hidden");
   return (
     <>
+      {entries.length === 0 && <p>Nothing is known of it in what is covered.</p>}
       {hidden !== null && <p class="quiet">{countOf(hidden, "routine step")} of task runs left out.</p>}
       <VirtualList
         label="What happened"

@@ -32,6 +32,8 @@ export function rangeOf({ startMs, endMs }: Bucket) {
 const HEIGHT = 170;
 const MARGIN = { marginLeft: 40, marginRight: 8, marginTop: 22, marginBottom: 36 };
 const PX_PER_TICK = 84;
+/** Half of a tick's text: nearer to the right edge it would be cut. */
+const EDGE_PX = 34;
 
 function totalOf({ parts }: Bucket): number {
   return (parts ?? []).reduce((sum, { count }) => sum + count, 0);
@@ -74,6 +76,8 @@ function draw(buckets: readonly Bucket[], noun: string, width: number) {
   const toMs = buckets.at(-1)?.endMs ?? 1;
   const ticks = countTicks(buckets.reduce((most, bucket) => Math.max(most, totalOf(bucket)), 0));
   const times = ticksBetween(fromMs, toMs, Math.max(2, Math.floor(width / PX_PER_TICK)));
+  const edgeMs = toMs - ((toMs - fromMs) * (EDGE_PX - MARGIN.marginRight)) / width;
+  const shownTimes = times.ticks.filter((ms) => ms <= edgeMs);
   const top = ticks.at(-1) ?? 1;
   const parts = buckets.flatMap(stacked).filter(({ from, to }) => to > from);
   const place = { x1: (one: Stacked) => one.bucket.startMs, x2: (one: Stacked) => one.bucket.endMs };
@@ -103,7 +107,7 @@ function draw(buckets: readonly Bucket[], noun: string, width: number) {
         label: noun,
         labelArrow: "none",
       }),
-      axisX(times.ticks, {
+      axisX(shownTimes, {
         tickFormat: (ms: number, index: number) => tickText(ms, times.stepMs, times.ticks[index - 1] ?? null),
       }),
     ],

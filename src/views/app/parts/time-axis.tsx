@@ -23,7 +23,9 @@ export function TimeAxis({ fromMs, toMs }: { fromMs: number; toMs: number }) {
     );
     const edgeMs = ((toMs - fromMs) * EDGE_PX) / width;
     const anchorOf = (ms: number) => (ms < fromMs + edgeMs ? "start" : ms > toMs - edgeMs ? "end" : "middle");
-    const axes = [...Map.groupBy(all.ticks, anchorOf)].map(([textAnchor, ticks]) =>
+    // At the end a text reaches back to the one before it.
+    const shown = all.ticks.filter((ms) => all.ticks.length < 3 || anchorOf(ms) !== "end");
+    const axes = [...Map.groupBy(shown, anchorOf)].map(([textAnchor, ticks]) =>
       axisX(ticks, { anchor: "top", textAnchor, tickFormat: (ms: number) => texts.get(ms)?.join("\n") ?? "" }),
     );
     return plot({
