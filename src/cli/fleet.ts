@@ -2,7 +2,7 @@
 import { AppError } from "../errors.ts";
 import { openPostgresStore } from "../fleet/database/postgres-store.ts";
 import type { FleetStatus } from "../fleet/fleet-store.ts";
-import { type Line, oneLine, own, sentence } from "../lib/shown-text.ts";
+import { counted, type Line, oneLine, own, sentence } from "../lib/shown-text.ts";
 import { chosenSettings } from "./arguments/chosen-settings.ts";
 import { UsageError } from "./arguments/usage-error.ts";
 import type { CommandContext } from "./command.ts";
@@ -89,8 +89,8 @@ function toLines({ nodes, tenants, tenantCount, ownedCount }: FleetStatus): Line
   return [
     ...table([["node", "address", "version", "state", "tenants", "open", "forwarded", "live"], ...nodeRows]),
     oneLine(""),
-    sentence`${tenantCount} tenants, ${ownedCount} of them owned.`,
+    sentence`${counted(tenantCount, "tenant")}, ${ownedCount} of them owned.`,
     ...(tenantRows.length === 0 ? [] : table([["tenant", "API", "owner", "fence"], ...tenantRows])),
-    ...(left > 0 ? [sentence`${left} more are not shown.`] : []),
+    ...(left > 0 ? [sentence`Not shown: ${left} more.`] : []),
   ];
 }

@@ -132,7 +132,7 @@ function sideBySide(parts: readonly Part[], left: readonly string[], budget: num
   }
   if (left.length > 0) {
     notes.push(
-      sentence`${counted(left.length, "workspace")} more were not asked: ${asNames(left.slice(0, 20))}${left.length > 20 ? ", …" : ""}.`,
+      sentence`Not asked: ${counted(left.length, "further workspace")}, ${asNames(left.slice(0, 20))}${left.length > 20 ? ", …" : ""}.`,
     );
   }
   if (omitted.length > 0) {

@@ -437,7 +437,7 @@ describe("a change", () => {
     const limited = await call("change_flow_run", { action: "rerun", filter, limit: 2 });
     expect(limited.structured.preview).toMatchObject({
       count: 2,
-      notes: ["3 flow runs match; only 2 are changed."],
+      notes: ["Only 2 of 3 matching flow runs will change."],
     });
     const { structured: shown } = await call("change_flow_run", { action: "retry", filter });
     expect(shown.preview.targets.map(({ id }: Run) => id).sort()).toEqual(runs.map(({ id }) => id).sort());

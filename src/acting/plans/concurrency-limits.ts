@@ -57,7 +57,7 @@ function planLimit(limit: ConcurrencyLimit, to: number | undefined): ChangePlan 
     ],
     notes: [
       ...(to === 0 ? [own("A limit of 0 lets nothing start.")] : []),
-      ...(taken > to ? [sentence`${counted(taken, "slot")} are taken now; what holds them continues.`] : []),
+      ...(taken > to ? [sentence`Taken now: ${counted(taken, "slot")}; what holds them continues.`] : []),
     ],
     seen: [limit.limit],
   };

@@ -89,7 +89,9 @@ export async function planFlowRuns(
     targets: able.map(runTarget),
     steps,
     notes: [
-      ...(total > runs.length ? [sentence`${counted(total, "flow run")} match; only ${runs.length} are changed.`] : []),
+      ...(total > runs.length
+        ? [sentence`Only ${runs.length} of ${counted(total, "matching flow run")} will change.`]
+        : []),
       ...(skipped.length > 0
         ? [
             sentence`Left out: ${joined(

@@ -62,7 +62,7 @@ export async function selectRuns(
   if (total > most && limit === undefined) {
     throw new AppError(
       "invalid_input",
-      sentence`${counted(total, "flow run")} match; without limit at most ${DEFAULT_LIMIT} are changed at once`,
+      sentence`the filter matches ${counted(total, "flow run")}; without limit at most ${DEFAULT_LIMIT} are changed at once`,
       { hint: sentence`Narrow the filter, or give limit (at most ${MAX_RUNS}) to change only the first ones.` },
     );
   }

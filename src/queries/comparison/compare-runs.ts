@@ -1,6 +1,6 @@
 /** A run against another one of the same deployment or flow: what differs in it, and what changed in the workspace between them. */
 import { AppError, toAppError } from "../../errors.ts";
-import { asName, own, type Sentence, sentence, withoutPeriod } from "../../lib/shown-text.ts";
+import { asName, counted, own, type Sentence, sentence, withoutPeriod } from "../../lib/shown-text.ts";
 import {
   addUs,
   earliestUs,
@@ -234,7 +234,7 @@ function readFrom(...parts: readonly { readonly freshness: Freshness }[]): Pick<
 /** A list that may lack task runs would show them as missing in the run. */
 function tasksUnknown({ name }: FlowRun, count: number, { coverage }: Freshness): Sentence | null {
   if (coverage.complete) return null;
-  return sentence`The task runs of ${asName(name)} are not recorded completely (${count} are), so tasks are not compared.`;
+  return sentence`The task runs of ${asName(name)} are not recorded completely (${counted(count, "task run")} so far), so tasks are not compared.`;
 }
 
 async function readTasks(ctx: QueryContext, id: string) {

@@ -1,5 +1,6 @@
 import type { RunKind } from "../../model/kinds.ts";
 import { ROWS_PER_PAGE } from "../../prefect/transport/page-sizes.ts";
+import type { RecordDb } from "../../store/database.ts";
 import { findRunNames } from "../../store/runs/run-tree.ts";
 import type { QueryContext } from "../source/context.ts";
 import type { LiveReader } from "../source/live.ts";
@@ -28,4 +29,9 @@ export async function readRunNames(
     for (const row of rows) names.set(row.id, row.name);
   }
   return names;
+}
+
+/** Names of flow runs by id, as far as they are recorded. */
+export function recordedRunNames(db: RecordDb | null, ids: Iterable<string>): ReadonlyMap<string, string> {
+  return db === null ? new Map() : findRunNames(db, "flow_run", [...new Set(ids)]);
 }

@@ -1,6 +1,6 @@
 /** Log lines of one flow run, with its subflows on request. */
 import { append } from "../../lib/lists.ts";
-import { sentence } from "../../lib/shown-text.ts";
+import { counted, sentence } from "../../lib/shown-text.ts";
 import { earliestOf, type LocalUs, onServerClock, parseIsoUs, SECOND_US } from "../../lib/time.ts";
 import type { Freshness } from "../../model/freshness.ts";
 import { gapsIn, mergeRanges } from "../../model/freshness.ts";
@@ -211,7 +211,9 @@ async function fromLive(ctx: QueryContext, live: LiveReader, question: LogsQuest
   if (read.isWhole) return { value };
   return {
     value,
-    notes: [sentence`This run has more lines than could be read in time: only its newest ${lines.length} were read.`],
+    notes: [
+      sentence`This run has more lines than could be read in time: only the newest were, ${counted(lines.length, "line")}.`,
+    ],
   };
 }
 

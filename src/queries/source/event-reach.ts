@@ -1,7 +1,7 @@
 /** How far back Prefect can be asked for events, given that it deletes old ones. */
 
 import { AppError } from "../../errors.ts";
-import { sentence } from "../../lib/shown-text.ts";
+import { counted, sentence } from "../../lib/shown-text.ts";
 import { addUs, DAY_US, earliestUs, onServerClock, type ServerUs } from "../../lib/time.ts";
 import type { TimeRange } from "../../model/freshness.ts";
 import { gapsIn } from "../../model/freshness.ts";
@@ -41,7 +41,7 @@ export async function reachOf(ctx: QueryContext, ranges: readonly TimeRange[], n
   const floorUs = addUs(nowUs, -retentionUs);
   const gaps = behind(retentionUs).map((range) => ({ ...range, toUs: earliestUs(range.toUs, addUs(floorUs, -1)) }));
   if (gaps.length === 0) return { readable: ranges, lost: {} };
-  const days = sentence`${Math.round(retentionUs / DAY_US)} days`;
+  const days = counted(Math.round(retentionUs / DAY_US), "day");
   if (statedUs === null) {
     const notes = [
       sentence`Prefect does not say how long it keeps events: some that are older than ${days} may be deleted.`,

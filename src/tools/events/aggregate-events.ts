@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { AppError } from "../../errors.ts";
 import { durationText } from "../../lib/duration-text.ts";
+import { isJsonObject } from "../../lib/exact-json.ts";
 import { counted, own, quote, sentence } from "../../lib/shown-text.ts";
-import { formatIsoUs, parseDurationUs } from "../../lib/time.ts";
+import { formatIsoSeconds, formatIsoUs, parseDurationUs } from "../../lib/time.ts";
 import { aggregateEvents } from "../../queries/events/aggregate.ts";
 import { type EventGroup, GROUPINGS, type Grouping } from "../../queries/events/event-tally.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
@@ -50,10 +51,15 @@ export const aggregateEventsTool = defineTool({
       fresh: args.fresh,
     });
     // Without an event, the empty buckets say nothing that the total does not.
-    const groups = found.total === 0 ? [] : found.groups;
+    const groups = found.total === 0 ? [] : isStartGiven(args) ? found.groups : fromFirst(found.groups);
+    const begin = groups[0];
+    const none =
+      begin !== undefined && groups.length < found.groups.length
+        ? [sentence`none before ${formatIsoSeconds(Number(begin.key))} in the window`]
+        : [];
     const offset = place?.offset ?? 0;
     const limit = args.limit ?? DEFAULT_LIMIT;
-    const count = sentence`${counted(found.total, "event")} in ${counted(found.groups.length, "group")}`;
+    const count = sentence`${counted(found.total, "event")} in ${counted(groups.length, "group")}`;
     const interval = found.stepUs === null ? {} : { interval_seconds: found.stepUs / 1_000_000 };
     return listAnswer({
       key: "groups",
@@ -68,17 +74,27 @@ export const aggregateEventsTool = defineTool({
       extra: {
         by,
         total: found.total,
-        group_count: found.groups.length,
+        group_count: groups.length,
         ...interval,
         window: isoRange(found.window),
       },
-      facts: [found.stepUs === null ? count : sentence`${count} of ${durationText(found.stepUs)} each`],
+      facts: [found.stepUs === null ? count : sentence`${count} of ${durationText(found.stepUs)} each`, ...none],
       ...(found.total === 0 && { none: noEventText(ctx, asked.filter) }),
       order: ["start", "group", "name", "count"],
       hint: sentence`Narrow by event_type_prefix, resource or times.`,
     });
   },
 });
+
+function isStartGiven(args: { readonly occurred_after?: string | undefined; readonly filter?: unknown }): boolean {
+  return args.occurred_after !== undefined || (isJsonObject(args.filter) && args.filter.occurred !== undefined);
+}
+
+/** Without the empty buckets before the first event: where nobody asked for a start, they say nothing. */
+function fromFirst(groups: readonly EventGroup[]): readonly EventGroup[] {
+  const first = groups.findIndex(({ count }) => count > 0);
+  return groups.slice(Math.max(first, 0));
+}
 
 function toItem({ key, label, count, firstUs, lastUs }: EventGroup, by: Grouping): Item {
   if (by === "time") return { start: formatIsoUs(Number(key)), count };

@@ -3,6 +3,7 @@ import { AppError } from "../../errors.ts";
 import { asName, counted, joined, own, quote, sentence } from "../../lib/shown-text.ts";
 import { formatIsoUs } from "../../lib/time.ts";
 import { truncateWithLength } from "../../lib/truncate.ts";
+import { RESOURCE_ID, RESOURCE_NAME, splitResourceId } from "../../model/events/event.ts";
 import { KINDS } from "../../model/kinds.ts";
 import { fullName } from "../../model/objects/full-name.ts";
 import { withoutLibraryFrames } from "../../model/runs/traceback-text.ts";
@@ -10,6 +11,7 @@ import { briefEvent } from "../../queries/events/event-brief.ts";
 import { stateKey } from "../../queries/events/event-tally.ts";
 import { getTimeline, type TimelineEntry } from "../../queries/history/timeline.ts";
 import type { TimelineSubjectKind } from "../../queries/history/timeline-subject.ts";
+import { recordedRunNames } from "../../queries/names/run-names.ts";
 import { levelName } from "../../queries/runs/log-lines.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import { isoRange } from "../answer/freshness.ts";
@@ -88,11 +90,15 @@ export const getTimelineTool = defineTool({
       hidden === 0
         ? []
         : [sentence`${counted(hidden, "routine step")} of task runs left out; detail: "full" shows them`];
+    const names = recordedRunNames(
+      ctx.record(),
+      page.flatMap((entry) => runOf(entry) ?? []),
+    );
     return listAnswer({
       key: "entries",
       noun: [own("entry"), own("entries")],
       title: sentence` of ${KINDS[kind].label} ${quote(fullName(subject.parent, subject.name), 100)} ${asName(subject.id)}${owner === null ? "" : sentence` of ${quote(owner, 200)}`}${shownState ? sentence` (${shownState})` : ""}${isTail ? ", the last ones" : ""}, oldest first`,
-      items: page.map((entry) => toItem(entry, subject.id, args.detail === "full")),
+      items: page.map((entry) => toItem(entry, { subjectId: subject.id, isFull: args.detail === "full", names })),
       hasMore: entries.length > passed + page.length,
       cursorAfter: (index) =>
         windowCursor(question, subject.window, passed + (isTail ? page.length - index : index + 1)),
@@ -133,7 +139,22 @@ function subjectOf(args: Input): { kind: TimelineSubjectKind; text: string } {
   return { kind, text: args[kind] ?? "" };
 }
 
-function toItem(entry: TimelineEntry, subjectId: string, isFull: boolean): Item {
+/** The flow run that an entry refers to by id only. */
+function runOf(entry: TimelineEntry): string | undefined {
+  if (entry.kind === "log") return entry.log.flow_run_id ?? undefined;
+  if (entry.kind !== "event" || entry.event.resource[RESOURCE_NAME]) return undefined;
+  const { kind, key } = splitResourceId(entry.event.resource[RESOURCE_ID] ?? "");
+  return kind === KINDS.flow_run.resource ? key : undefined;
+}
+
+interface ItemOptions {
+  readonly subjectId: string;
+  readonly isFull: boolean;
+  /** Of flow runs by id. */
+  readonly names: ReadonlyMap<string, string>;
+}
+
+function toItem(entry: TimelineEntry, { subjectId, isFull, names }: ItemOptions): Item {
   const time = formatIsoUs(entry.us);
   if (entry.kind === "state") {
     const { name, type, message } = entry.state;
@@ -143,7 +164,7 @@ function toItem(entry: TimelineEntry, subjectId: string, isFull: boolean): Item 
     const { log, n } = entry;
     const line = n === null ? "" : ` line ${n}`;
     const isOther = log.flow_run_id && log.flow_run_id !== subjectId;
-    const of = isOther ? { of: log.flow_run_id } : {};
+    const of = isOther ? { of: names.get(log.flow_run_id ?? "") ?? log.flow_run_id } : {};
     return {
       time,
       kind: "log",
@@ -166,7 +187,7 @@ function toItem(entry: TimelineEntry, subjectId: string, isFull: boolean): Item 
     time,
     kind: state === null ? kindOf(brief.event) : "state",
     what: state === null ? brief.event : state.replace(/^flow-run /, ""),
-    ...(isOwn ? {} : { of: brief.resource_name ?? brief.resource_id }),
+    ...(isOwn ? {} : { of: brief.resource_name ?? names.get(runOf(entry) ?? "") ?? brief.resource_id }),
     ...messageOf(brief.message),
     id: entry.id,
   };

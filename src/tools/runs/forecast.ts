@@ -63,7 +63,7 @@ export const forecastTool = defineTool({
     return listAnswer({
       key: "runs",
       noun: [own("run"), own("runs")],
-      title: sentence` of ${all.length} due until ${formatIsoSeconds(found.window.toUs)}, ${late} of them wait or do not start`,
+      title: sentence` of ${all.length} due until ${formatIsoSeconds(found.window.toUs)}, ${late === 1 ? "1 of them waits or does not start" : sentence`${late} of them wait or do not start`}`,
       items: page,
       toRow: forecastRow,
       hasMore: from + page.length < all.length,

@@ -33,7 +33,7 @@ export const listWorkspacesTool = defineTool({
     const isComplete = notes.length === 0 && left === 0;
     const nowUs = serverNowUs(ctx);
     const rest =
-      left > 0 ? [sentence`${counted(left, "workspace")} more are not listed; name them as account/workspace.`] : [];
+      left > 0 ? [sentence`Not listed: ${counted(left, "further workspace")}; name them as account/workspace.`] : [];
     return {
       structured: {
         workspaces: shown,

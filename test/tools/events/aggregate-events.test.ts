@@ -122,6 +122,17 @@ describe("aggregate_events", () => {
     ]);
   });
 
+  test("begins with the first event where no start is given, and says that there are none before", async () => {
+    await using harness = await opened();
+    const { structured, text } = await harness.call(aggregateEventsTool, {
+      interval: "6h",
+      event_type_prefix: "shop.",
+    });
+    expect(structured.groups[0].count).toBeGreaterThan(0);
+    expect(structured.group_count).toBe(structured.groups.length);
+    expect(text).toContain("none before 2026-08-20T06:00:00Z in the window");
+  });
+
   test("takes an interval as a word", async () => {
     await using harness = await openToolHarness();
     harness.cover("event");

@@ -206,6 +206,27 @@ describe("get_timeline from the record", () => {
   });
 });
 
+test("a timeline names runs whose id is all that a log line or an event has", async () => {
+  await using harness = await openToolHarness();
+  fillRecord(harness);
+  harness.events([
+    anEvent({
+      event: "prefect.flow-run.pull-step.executed",
+      occurred: at(15),
+      resource: { "prefect.resource.id": `prefect.flow-run.${run.id}` },
+      related: [
+        { "prefect.resource.id": `prefect.deployment.${deployment.id}`, "prefect.resource.role": "deployment" },
+      ],
+    }),
+  ]);
+  const { structured, text } = await harness.call(getTimelineTool, { deployment: "nightly", occurred_after: at(0) });
+  const unnamed = structured.entries.filter(
+    ({ kind, what }: { kind: string; what: string }) => kind === "log" || what.includes("pull-step"),
+  );
+  expect(unnamed.map(({ of }: { of?: string }) => of)).toEqual(["wandering-guan", "wandering-guan"]);
+  expect(text).not.toContain("prefect.flow-run.#");
+});
+
 describe("get_timeline from Prefect", () => {
   test("answers without a record, with the states that Prefect keeps longer than events", async () => {
     await using harness = await openToolHarness({ record: false });

@@ -54,12 +54,12 @@ describe("list_workspaces", () => {
       source: "mixed",
       coverage: {
         complete: false,
-        notes: ["The key of prod was refused.", "10 workspaces more are not listed; name them as account/workspace."],
+        notes: ["The key of prod was refused.", "Not listed: 10 further workspaces; name them as account/workspace."],
       },
     });
     expect((structured.workspaces as unknown[]).length).toBe(30);
     expect(text).toContain("The key of prod was refused.\n");
-    expect(text).toContain("10 workspaces more are not listed");
+    expect(text).toContain("Not listed: 10 further workspaces");
   });
 
   test("names the valid arguments when it is given another one", async () => {
