@@ -5,7 +5,7 @@
  */
 import { existsSync, renameSync, rmSync } from "node:fs";
 import type { HeldLease } from "../fleet/fleet.ts";
-import type { FleetStore, TenantName } from "../fleet/fleet-store.ts";
+import type { FleetStore, TenantName, WholeReplica } from "../fleet/fleet-store.ts";
 import type { Litestream } from "../fleet/replica/litestream.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
@@ -90,8 +90,9 @@ export class FleetRecords {
     try {
       const file = currentRecordFile(first);
       openRecord(file, "write").close();
-      await litestream.add(file, this.urlOf(tenant, fence));
-      void this.publish(tenant, fence, file);
+      const replica = { fence, name: placeOf(lease) };
+      await litestream.add(file, this.urlOf(tenant, replica.name));
+      void this.publish(tenant, replica, file);
     } catch (error) {
       logger.warn("a record is not replicated", { ...name, error: textOf(error) });
     }
@@ -110,15 +111,15 @@ export class FleetRecords {
   }
 
   private async restoreNewer(tenant: TenantName, lease: HeldLease, first: string, stop: AbortSignal): Promise<void> {
-    const newest = await this.options.store.replicaFence(tenant.key);
-    if (newest === null || newest <= localFence(first)) return;
+    const newest = await this.options.store.replica(tenant.key);
+    if (newest === null || newest.fence <= localFence(first)) return;
     const draft = `${first}.restored`;
     removeRecordFile(draft);
-    await this.options.litestream.restore(this.urlOf(tenant, newest), draft, stop);
+    await this.options.litestream.restore(this.urlOf(tenant, newest.name), draft, stop);
     this.useRestored(draft, lease, first);
     this.options.logger.info("a record was restored from its replica", {
       tenant: tenant.key.slice(0, 12),
-      of_fence: newest,
+      of_fence: newest.fence,
     });
   }
 
@@ -142,28 +143,33 @@ export class FleetRecords {
   }
 
   /** From the first whole replica on, later owners restore this one. */
-  private async publish(tenant: TenantName, fence: number, file: string): Promise<void> {
+  private async publish(tenant: TenantName, replica: WholeReplica, file: string): Promise<void> {
     try {
       await this.options.litestream.sync(file);
-      await this.options.store.putReplicaFence(tenant.key, fence);
+      await this.options.store.putReplica(tenant.key, replica);
     } catch (error) {
       this.options.logger.warn("a record has no whole replica yet", { error: textOf(error) });
     }
   }
 
-  private urlOf({ key }: TenantName, fence: number): string {
+  private urlOf({ key }: TenantName, replica: string): string {
     const [place = "", ...query] = this.options.base.split("?");
-    const path = `${place.replace(/(?<!\/)\/+$/, "")}/${key}/${String(fence).padStart(FENCE_DIGITS, "0")}`;
+    const path = `${place.replace(/(?<!\/)\/+$/, "")}/${key}/${replica}`;
     return [path, ...query].join("?");
   }
 }
 
+/** Has the session too: a database that lost commits may give a number twice. */
+function placeOf({ fence, incarnation }: HeldLease): string {
+  return `${String(fence).padStart(FENCE_DIGITS, "0")}-${incarnation.slice(0, 8)}`;
+}
+
 function untilAborted(lease: HeldLease, signal: AbortSignal): HeldLease {
-  return { fence: lease.fence, leftMs: () => (signal.aborted ? 0 : lease.leftMs()) };
+  return { ...lease, leftMs: () => (signal.aborted ? 0 : lease.leftMs()) };
 }
 
 /** The number with which this node's own file was written last; 0: there is none that can be read. */
-function localFence(first: string): number {
+export function localFence(first: string): number {
   const file = currentRecordFile(first);
   if (!existsSync(file)) return 0;
   try {

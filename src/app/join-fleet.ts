@@ -12,7 +12,7 @@ import type { Logger } from "../lib/logger.ts";
 import { asPlace, sentence } from "../lib/shown-text.ts";
 import type { HttpServer } from "../mcp/http/http.ts";
 import type { FleetSettings } from "../model/fleet-settings.ts";
-import { FleetRecords } from "./fleet-records.ts";
+import { FleetRecords, localFence } from "./fleet-records.ts";
 import { VERSION } from "./version.ts";
 
 export interface JoinedFleet {
@@ -20,6 +20,8 @@ export interface JoinedFleet {
   readonly secret: string;
   /** Begins the session, now that the server listens. */
   start(server: HttpServer): void;
+  /** The number with which this node's own file was written last. `first`: see `currentRecordFile`. */
+  fenceOf(first: string): number;
   /** Absent: records are not replicated. */
   readonly records?: FleetRecords;
   /** Absent: no program replicates records. */
@@ -77,6 +79,7 @@ export async function joinFleet(settings: FleetSettings, http: HttpSettings, log
   return {
     fleet,
     secret,
+    fenceOf: localFence,
     ...(litestream && records ? { litestream, records } : {}),
     start(listening) {
       litestream?.start();

@@ -89,7 +89,7 @@ export async function serveUntilAborted(
   return 0;
 }
 
-function fleetParts({ fleet, secret, records }: JoinedFleet, base: () => ResolvedSettings) {
+function fleetParts({ fleet, secret, records, fenceOf }: JoinedFleet, base: () => ResolvedSettings) {
   const fileOf = (target: TenantTarget | null) => {
     const { settings } = target === null ? base() : settingsFor(base(), target);
     return firstRecordFileOf(settings, settings.apiUrl ?? "");
@@ -100,7 +100,8 @@ function fleetParts({ fleet, secret, records }: JoinedFleet, base: () => Resolve
       records.take(tenant, lease, fileOf(target)),
     leave: (target: TenantTarget | null) => records.leave(fileOf(target)),
   };
-  return { fleet, secret, ...(replicated ? { records: replicated } : {}) };
+  const recordFence = (target: TenantTarget | null) => fenceOf(fileOf(target));
+  return { fleet, secret, recordFence, ...(replicated ? { records: replicated } : {}) };
 }
 
 /** The Prefect of the settings, as a caller would name it. */

@@ -19,6 +19,14 @@ export interface TenantName {
   readonly url: string;
 }
 
+/** A replica from which a record can be restored. */
+export interface WholeReplica {
+  /** Of the owner that wrote it. */
+  readonly fence: number;
+  /** Of its place in the storage, below the key of the tenant. */
+  readonly name: string;
+}
+
 export interface RenewalRequest {
   readonly incarnation: string;
   readonly isDraining: boolean;
@@ -30,13 +38,14 @@ export interface FleetStore extends AsyncDisposable {
   renew(request: RenewalRequest): Promise<Renewal>;
   /** Returns whether the session was ended by this call. */
   end(incarnation: string, renewals: number | null): Promise<boolean>;
-  claim(tenant: TenantName, incarnation: string): Promise<ClaimResult>;
+  /** The number of the lease will be higher than `above`: the one with which the record of this node was written. */
+  claim(tenant: TenantName, incarnation: string, above: number): Promise<ClaimResult>;
   release(tenant: string, incarnation: string, fence: number): Promise<void>;
   /** Incarnation of the owner; null: none. */
   owner(tenant: string): Promise<string | null>;
-  /** The highest fencing number of which there is a whole replica; null: there is none. */
-  replicaFence(tenant: string): Promise<number | null>;
-  putReplicaFence(tenant: string, fence: number): Promise<void>;
+  /** The whole replica with the highest fencing number; null: there is none. */
+  replica(tenant: string): Promise<WholeReplica | null>;
+  putReplica(tenant: string, replica: WholeReplica): Promise<void>;
   status(): Promise<FleetStatus>;
   /** Drops the connections: after calls that were not answered, which later ones would wait for. */
   reconnect(): void;

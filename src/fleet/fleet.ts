@@ -10,6 +10,7 @@ import type { FleetStore, NodeReport, TenantName } from "./fleet-store.ts";
 import { LeaseHolder, type Sighting } from "./lease/lease-holder.ts";
 import type { NodeSession } from "./lease/lease-rules.ts";
 import { LEASE_TIMING, type LeaseTiming } from "./lease/timing.ts";
+import type { PlaceOptions, TenantPlacement } from "./placement.ts";
 import { PeerProbes } from "./routing/peer-probes.ts";
 import { preferredNode } from "./routing/preferred-node.ts";
 import { StoreCalls } from "./store-calls.ts";
@@ -25,16 +26,11 @@ export interface FleetOptions {
   report(): NodeReport;
 }
 
-/** Where a request belongs. */
-export type TenantPlacement =
-  | { readonly kind: "own" }
-  | { readonly kind: "peer"; readonly node: NodeSession }
-  /** No owner can be asked: `database`, because it cannot be reached; `owner`, because the owner does not answer. */
-  | { readonly kind: "live"; readonly why: "database" | "owner" };
-
 /** What a writer needs to know of its lease. */
 export interface HeldLease {
   readonly fence: number;
+  /** Of the session that holds it. */
+  readonly incarnation: string;
   /** For how long it is certainly held, milliseconds. */
   leftMs(): number;
 }
@@ -120,7 +116,12 @@ export class Fleet implements AsyncDisposable {
     const fence = holder.fence(tenant, this.nowMs());
     if (fence === null) return null;
     // A later lease of the same tenant has another number, and its own view.
-    return { fence, leftMs: () => (holder.fence(tenant, this.nowMs()) === fence ? holder.leftMs(this.nowMs()) : 0) };
+    const { incarnation } = holder;
+    return {
+      fence,
+      incarnation,
+      leftMs: () => (holder.fence(tenant, this.nowMs()) === fence ? holder.leftMs(this.nowMs()) : 0),
+    };
   }
 
   /** `listener` is called with the tenants that this node does not own any more, or "all"; it closes what they have open. */
@@ -128,11 +129,8 @@ export class Fleet implements AsyncDisposable {
     this.losses.add(listener);
   }
 
-  /**
-   * `isForwarded`: another node has sent the request here, so it is not sent on to the preferred node. `prove` is called before the
-   * tenant is claimed, and throws when Prefect does not accept its credentials: strangers cannot fill the database.
-   */
-  async place(tenant: TenantName, isForwarded: boolean, prove: () => Promise<void>): Promise<TenantPlacement> {
+  /** Finds the owner of a tenant, or claims it. */
+  async place(tenant: TenantName, { isForwarded, prove, recordFence }: PlaceOptions): Promise<TenantPlacement> {
     // It is being closed here, so that the next owner can have it.
     if (!(await this.isLeft(tenant.key))) return { kind: "live", why: "owner" };
     const nowMs = this.nowMs();
@@ -143,7 +141,9 @@ export class Fleet implements AsyncDisposable {
     if (!this.isHeld) return { kind: "live", why: "database" };
     const running = this.claiming.get(tenant.key);
     if (running) return running;
-    const found = this.find(tenant, isForwarded, prove).finally(() => this.claiming.delete(tenant.key));
+    const found = this.find(tenant, { isForwarded, prove, recordFence }).finally(() =>
+      this.claiming.delete(tenant.key),
+    );
     this.claiming.set(tenant.key, found);
     return found;
   }
@@ -222,7 +222,7 @@ export class Fleet implements AsyncDisposable {
     return this.nowMs() - silentMs >= SILENT_MS && !this.probes.isSilent(incarnation);
   }
 
-  private async find(tenant: TenantName, isForwarded: boolean, prove: () => Promise<void>): Promise<TenantPlacement> {
+  private async find(tenant: TenantName, { isForwarded, prove, recordFence }: PlaceOptions): Promise<TenantPlacement> {
     const { holder } = this;
     let owner: string | null;
     try {
@@ -240,7 +240,7 @@ export class Fleet implements AsyncDisposable {
     if (this.isDraining) return { kind: "live", why: "owner" };
     await prove();
     try {
-      return await this.claim(tenant, holder);
+      return await this.claim(tenant, holder, recordFence());
     } catch (error) {
       return this.notPlaced(error);
     }
@@ -251,10 +251,10 @@ export class Fleet implements AsyncDisposable {
     return { kind: "live", why: "database" };
   }
 
-  private async claim(tenant: TenantName, holder: LeaseHolder): Promise<TenantPlacement> {
+  private async claim(tenant: TenantName, holder: LeaseHolder, above: number): Promise<TenantPlacement> {
     const claim = holder.claimSent(tenant.key);
     try {
-      const result = await this.ask(() => this.options.store.claim(tenant, holder.incarnation));
+      const result = await this.ask(() => this.options.store.claim(tenant, holder.incarnation, above));
       holder.claimAnswered(tenant.key, claim, result);
       if (result.kind === "owned") return this.remember(tenant.key, result.incarnation);
     } catch (error) {
@@ -329,16 +329,16 @@ export class Fleet implements AsyncDisposable {
 
   private async renew(holder: LeaseHolder, sentMs: SteadyMs): Promise<void> {
     const { store, report } = this.options;
-    holder.renewalSent(sentMs);
+    const sent = holder.renewalSent(sentMs);
     const request = { incarnation: holder.incarnation, isDraining: this.isDraining, report: report() };
     try {
       const renewal = await this.ask(() => store.renew(request));
-      holder.renewalAnswered(renewal, sentMs, this.nowMs());
+      holder.renewalAnswered(renewal, sent, this.nowMs());
       this.noticeNodes(renewal.sessions);
       if (this.lastError !== "") this.options.logger.info("the fleet's database answers again");
       this.lastError = "";
     } catch (error) {
-      holder.renewalFailed(sentMs);
+      holder.renewalFailed(sent);
       this.report("the session of this node could not be renewed", error);
     }
   }

@@ -29,4 +29,5 @@ export const FLEET_MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX lease_incarnation ON prefect_mcp_fleet.lease (incarnation);`,
   "ALTER TABLE prefect_mcp_fleet.tenant ADD COLUMN replica_fence bigint",
+  "ALTER TABLE prefect_mcp_fleet.tenant ADD COLUMN replica_name text",
 ];

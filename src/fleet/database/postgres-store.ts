@@ -2,7 +2,7 @@
 import { and, count, desc, eq, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/postgres-js";
 import { default as postgres } from "postgres";
-import type { FleetStatus, FleetStore, RenewalRequest, TenantName } from "../fleet-store.ts";
+import type { FleetStatus, FleetStore, RenewalRequest, TenantName, WholeReplica } from "../fleet-store.ts";
 import type { ClaimResult, NodeDescription, NodeSession, Renewal } from "../lease/lease-rules.ts";
 import { FLEET_MIGRATIONS } from "./migrations.ts";
 import { lease, node, tenant } from "./tables.ts";
@@ -64,8 +64,9 @@ class PostgresStore implements FleetStore {
       .update(node)
       .set({ renewals: sql`${node.renewals} + 1`, isDraining, report, renewedAt: sql`now()` })
       .where(and(eq(node.incarnation, incarnation), eq(node.isEnded, false)))
-      .returning({ incarnation: node.incarnation });
-    return { isAccepted: renewed.length > 0, sessions: await this.sessions() };
+      .returning({ renewals: node.renewals });
+    const [own] = renewed;
+    return { isAccepted: own !== undefined, renewals: own?.renewals ?? 0, sessions: await this.sessions() };
   }
 
   async end(incarnation: string, renewals: number | null): Promise<boolean> {
@@ -83,11 +84,15 @@ class PostgresStore implements FleetStore {
     return ended.length > 0;
   }
 
-  claim({ key, url }: TenantName, incarnation: string): Promise<ClaimResult> {
+  claim({ key, url }: TenantName, incarnation: string, above: number): Promise<ClaimResult> {
     return this.db().transaction(async (tx): Promise<ClaimResult> => {
-      // Locked, so that this session cannot be ended while it gets the lease.
-      const [own] = await tx.select().from(node).where(eq(node.incarnation, incarnation)).for("share");
-      if (!own || own.isEnded) return { kind: "ended" };
+      // This also locks the session, so that it cannot be ended while it gets the lease.
+      const [own] = await tx
+        .update(node)
+        .set({ renewals: sql`${node.renewals} + 1` })
+        .where(and(eq(node.incarnation, incarnation), eq(node.isEnded, false)))
+        .returning({ renewals: node.renewals });
+      if (!own) return { kind: "ended" };
       await tx.insert(tenant).values({ key, url }).onConflictDoNothing();
       await tx.insert(lease).values({ tenant: key, incarnation: null, fence: 0 }).onConflictDoNothing();
       const [held] = await tx.select().from(lease).where(eq(lease.tenant, key)).for("update");
@@ -97,9 +102,9 @@ class PostgresStore implements FleetStore {
         const [owner] = await tx.select().from(node).where(eq(node.incarnation, held.incarnation));
         if (owner && !owner.isEnded) return { kind: "owned", incarnation: held.incarnation };
       }
-      const fence = held.fence + 1;
+      const fence = Math.max(held.fence, above) + 1;
       await tx.update(lease).set({ incarnation, fence, sinceAt: sql`now()` }).where(eq(lease.tenant, key));
-      return { kind: "held", fence };
+      return { kind: "held", fence, renewals: own.renewals };
     });
   }
 
@@ -117,16 +122,21 @@ class PostgresStore implements FleetStore {
     return rows[0]?.incarnation ?? null;
   }
 
-  async replicaFence(key: string): Promise<number | null> {
-    const rows = await this.db().select({ fence: tenant.replicaFence }).from(tenant).where(eq(tenant.key, key));
-    return rows[0]?.fence ?? null;
+  async replica(key: string): Promise<WholeReplica | null> {
+    const rows = await this.db()
+      .select({ fence: tenant.replicaFence, name: tenant.replicaName })
+      .from(tenant)
+      .where(eq(tenant.key, key));
+    const { fence, name } = rows[0] ?? {};
+    return fence != null && name != null ? { fence, name } : null;
   }
 
-  async putReplicaFence(key: string, fence: number): Promise<void> {
+  async putReplica(key: string, { fence, name }: WholeReplica): Promise<void> {
+    const isNewer = sql`coalesce(${tenant.replicaFence}, 0) <= ${fence}`;
     await this.db()
       .update(tenant)
-      .set({ replicaFence: sql`greatest(coalesce(${tenant.replicaFence}, 0), ${fence})` })
-      .where(eq(tenant.key, key));
+      .set({ replicaFence: fence, replicaName: name })
+      .where(and(eq(tenant.key, key), isNewer));
   }
 
   async status(): Promise<FleetStatus> {

@@ -27,6 +27,8 @@ export const tenant = fleet.table("tenant", {
   url: text("url").notNull(),
   /** The highest fencing number of which there is a whole replica. */
   replicaFence: bigint("replica_fence", { mode: "number" }),
+  /** The name of its place in the storage. */
+  replicaName: text("replica_name"),
   addedAt: timestamp("added_at", { withTimezone: true }).notNull().default(sql`now()`),
 });
 

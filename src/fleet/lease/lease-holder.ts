@@ -12,6 +12,18 @@ export interface Sighting {
   readonly renewals: number;
 }
 
+/** A request that counts in the session, as it was sent. */
+export interface SentRequest {
+  readonly sentMs: SteadyMs;
+  /** The highest count that was known then: the answer has a higher one, unless the database lost commits. */
+  readonly above: number;
+}
+
+export interface SentClaim {
+  readonly number: number;
+  readonly above: number;
+}
+
 interface Seen {
   renewals: number;
   /** Since when it was seen with this number of renewals. */
@@ -30,6 +42,8 @@ export class LeaseHolder {
   /** The claims that are not answered yet, each with its number. */
   private readonly claims = new Map<string, number>();
   private claimCount = 0;
+  /** The highest count of its own session in an answer. */
+  private counted = 0;
   private readonly seen = new Map<string, Seen>();
   private others: readonly NodeSession[] = [];
 
@@ -69,14 +83,15 @@ export class LeaseHolder {
     return nowMs - this.renewingMs >= this.timing.answerMs;
   }
 
-  renewalSent(nowMs: SteadyMs): void {
+  renewalSent(nowMs: SteadyMs): SentRequest {
     this.renewingMs = nowMs;
+    return { sentMs: nowMs, above: this.counted };
   }
 
   /** Its time counts from `sentMs`, because the database may have accepted it right then. */
-  renewalAnswered({ isAccepted, sessions }: Renewal, sentMs: SteadyMs, nowMs: SteadyMs): void {
+  renewalAnswered({ isAccepted, renewals, sessions }: Renewal, { sentMs, above }: SentRequest, nowMs: SteadyMs): void {
     if (this.renewingMs === sentMs) this.renewingMs = NEVER_MS;
-    if (!isAccepted) {
+    if (!isAccepted || !this.isCounted(renewals, above)) {
       this.lose();
       return;
     }
@@ -86,7 +101,7 @@ export class LeaseHolder {
     this.observe(sessions, nowMs);
   }
 
-  renewalFailed(sentMs: SteadyMs): void {
+  renewalFailed({ sentMs }: SentRequest): void {
     if (this.renewingMs === sentMs) this.renewingMs = NEVER_MS;
     // The next attempt waits as after a success.
     if (sentMs > this.renewedMs) this.renewedMs = sentMs;
@@ -100,24 +115,25 @@ export class LeaseHolder {
   }
 
   /** Marks a claim as sent. Its number belongs to its answer. */
-  claimSent(tenant: string): number {
+  claimSent(tenant: string): SentClaim {
     this.claimCount += 1;
     this.claims.set(tenant, this.claimCount);
-    return this.claimCount;
+    return { number: this.claimCount, above: this.counted };
   }
 
   /** An answer that was overtaken by a later claim or by a release is ignored: the lease may have another owner by now. */
-  claimAnswered(tenant: string, claim: number, result: ClaimResult): void {
+  claimAnswered(tenant: string, claim: SentClaim, result: ClaimResult): void {
     if (result.kind === "ended") this.lose();
-    if (this.claims.get(tenant) !== claim) return;
+    if (result.kind === "held" && !this.isCounted(result.renewals, claim.above)) this.lose();
+    if (this.claims.get(tenant) !== claim.number) return;
     this.claims.delete(tenant);
     if (this.isLost) return;
     if (result.kind === "held") this.fences.set(tenant, result.fence);
     else this.fences.delete(tenant);
   }
 
-  claimFailed(tenant: string, claim: number): void {
-    if (this.claims.get(tenant) === claim) this.claims.delete(tenant);
+  claimFailed(tenant: string, claim: SentClaim): void {
+    if (this.claims.get(tenant) === claim.number) this.claims.delete(tenant);
   }
 
   /** Stops owning a tenant. Returns the number to be released in the database, or null when it owned nothing. */
@@ -126,6 +142,12 @@ export class LeaseHolder {
     this.fences.delete(tenant);
     this.claims.delete(tenant);
     return fence;
+  }
+
+  /** False: the database has lost commits that it had answered, perhaps a claim of this session. */
+  private isCounted(renewals: number, above: number): boolean {
+    this.counted = Math.max(this.counted, renewals);
+    return renewals > above;
   }
 
   private lose(): void {

@@ -57,7 +57,7 @@ export interface HttpOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Absent: this server belongs to no fleet. */
-  readonly fleet?: Pick<FleetDoorOptions, "fleet" | "secret" | "ownTarget" | "records">;
+  readonly fleet?: Pick<FleetDoorOptions, "fleet" | "secret" | "ownTarget" | "recordFence" | "records">;
   /** Builds the MCP server of a tenant, which then answers every request; tests pass fixtures. */
   readonly build?: (tenant: Tenant) => McpServer;
 }

@@ -6,10 +6,36 @@ interface LeaseState {
   fence: number;
 }
 
+/** Rules that are broken on purpose, to see that the simulation finds it. */
+export interface BrokenRules {
+  /** A late release frees a later lease of the same session. */
+  readonly releasesAnyNumber?: boolean;
+  /** A session is ended although it was renewed meanwhile. */
+  readonly endsRenewed?: boolean;
+}
+
 export class LeaseBook {
-  private readonly live = new Map<string, NodeSession>();
-  private readonly known = new Set<string>();
-  private readonly leases = new Map<string, LeaseState>();
+  private readonly broken: BrokenRules;
+  private live = new Map<string, NodeSession>();
+  private known = new Set<string>();
+  private leases = new Map<string, LeaseState>();
+
+  constructor(broken: BrokenRules = {}) {
+    this.broken = broken;
+  }
+
+  /** The state now. The returned function brings it back: what a failover to a copy that lagged behind does. */
+  copy(): () => void {
+    const { live, known, leases } = this;
+    const then = [
+      new Map(live),
+      new Set(known),
+      new Map([...leases].map(([key, lease]) => [key, { ...lease }])),
+    ] as const;
+    return () => {
+      [this.live, this.known, this.leases] = then;
+    };
+  }
 
   /** Begins a session. Has no effect for an incarnation that was known before. */
   begin(node: NodeDescription): void {
@@ -21,13 +47,17 @@ export class LeaseBook {
   renew(incarnation: string, isDraining = false): Renewal {
     const session = this.live.get(incarnation);
     if (session) this.live.set(incarnation, { ...session, renewals: session.renewals + 1, isDraining });
-    return { isAccepted: session !== undefined, sessions: [...this.live.values()] };
+    return {
+      isAccepted: session !== undefined,
+      renewals: (session?.renewals ?? -1) + 1,
+      sessions: [...this.live.values()],
+    };
   }
 
   /** Ends a session if it was not renewed since it had `renewals`. `null`: in any case, which only the node itself may ask for. */
   end(incarnation: string, renewals: number | null): boolean {
     const session = this.live.get(incarnation);
-    if (!session || (renewals !== null && session.renewals !== renewals)) return false;
+    if (!session || (renewals !== null && session.renewals !== renewals && !this.broken.endsRenewed)) return false;
     return this.live.delete(incarnation);
   }
 
@@ -35,19 +65,24 @@ export class LeaseBook {
    * Gives a tenant to a session, unless another one that is not ended owns it. A repeated claim gets a new number too: a release of the
    * earlier one may still be under way, and must not free this one.
    */
-  claim(tenant: string, incarnation: string): ClaimResult {
-    if (!this.live.has(incarnation)) return { kind: "ended" };
+  claim(tenant: string, incarnation: string, above = 0): ClaimResult {
+    const session = this.live.get(incarnation);
+    if (!session) return { kind: "ended" };
+    const renewals = session.renewals + 1;
+    this.live.set(incarnation, { ...session, renewals });
     const lease = this.leases.get(tenant) ?? { incarnation: null, fence: 0 };
     const { incarnation: owner } = lease;
     if (owner !== null && owner !== incarnation && this.live.has(owner)) return { kind: "owned", incarnation: owner };
-    this.leases.set(tenant, { incarnation, fence: lease.fence + 1 });
-    return { kind: "held", fence: lease.fence + 1 };
+    const fence = Math.max(lease.fence, above) + 1;
+    this.leases.set(tenant, { incarnation, fence });
+    return { kind: "held", fence, renewals };
   }
 
   /** Gives a lease up; the number stays, so that the next owner gets a higher one. */
   release(tenant: string, incarnation: string, fence: number): void {
     const lease = this.leases.get(tenant);
-    if (lease?.incarnation === incarnation && lease.fence === fence) lease.incarnation = null;
+    if (lease?.incarnation === incarnation && (lease.fence === fence || this.broken.releasesAnyNumber))
+      lease.incarnation = null;
   }
 
   /** The session that owns a tenant; null: none, or one that is ended. */

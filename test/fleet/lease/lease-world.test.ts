@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { LEASE_TIMING } from "../../../src/fleet/lease/timing.ts";
-import { runLeaseWorld } from "./lease-world.ts";
+import { type LeaseWorldOptions, runLeaseWorld } from "./lease-world.ts";
 
 const SCHEDULES = 10_000;
 
@@ -19,23 +19,44 @@ test("in 10,000 schedules of faults no tenant has two owners, no stale owner wri
   expect(sum.commits).toBeGreaterThan(50 * SCHEDULES);
 });
 
+test("in 1,000 schedules in which a failover loses commits, two owners end after the time of a lease", () => {
+  for (let seed = 1; seed <= 1_000; seed += 1) {
+    const { problems } = runLeaseWorld(seed, { losesCommits: true });
+    expect({ seed, problems }).toEqual({ seed, problems: [] });
+  }
+});
+
 /** The first seed of a broken protocol with a problem; null: the simulation does not see the fault. */
-function firstProblem(timing: Partial<typeof LEASE_TIMING>, fencesRecord = true): string | null {
+function firstProblem(world: LeaseWorldOptions): string | null {
   for (let seed = 1; seed <= 2_000; seed += 1) {
-    const [problem] = runLeaseWorld(seed, { ...LEASE_TIMING, ...timing }, fencesRecord).problems;
+    const [problem] = runLeaseWorld(seed, world).problems;
     if (problem) return problem;
   }
   return null;
 }
 
+const timed = (timing: Partial<typeof LEASE_TIMING>) => ({ timing: { ...LEASE_TIMING, ...timing } });
+
 test("the schedules find a session that is ended too early", () => {
-  expect(firstProblem({ observeMs: LEASE_TIMING.holdMs - 500 })).toContain(" own ");
+  expect(firstProblem(timed({ observeMs: LEASE_TIMING.holdMs - 500 }))).toContain(" own ");
 });
 
 test("the schedules find an observation that misses the time of a suspend", () => {
-  expect(firstProblem({ observeMs: LEASE_TIMING.holdMs + 200 })).toContain(" own ");
+  expect(firstProblem(timed({ observeMs: LEASE_TIMING.holdMs + 200 }))).toContain(" own ");
 });
 
 test("the schedules find a record that does not check the fencing number", () => {
-  expect(firstProblem({}, false)).toContain(" wrote with ");
+  expect(firstProblem({ fencesRecord: false })).toContain(" wrote with ");
+});
+
+test("the schedules find a late release that frees a later lease of the same session", () => {
+  expect(firstProblem({ broken: { releasesAnyNumber: true } })).toContain(" own ");
+});
+
+test("the schedules find a session that is ended although it was renewed", () => {
+  expect(firstProblem({ broken: { endsRenewed: true } })).toContain(" own ");
+});
+
+test("the schedules find a node that does not notice that its claim was lost in a failover", () => {
+  expect(firstProblem({ losesCommits: true, forgetsCounts: true })).toContain(" own ");
 });

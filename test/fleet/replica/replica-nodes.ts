@@ -67,8 +67,8 @@ export async function wholeReplica({ databaseUrl }: TestFleet, url: string): Pro
     return await waitUntil("a whole replica of the caller's tenant", async () => {
       const { tenants } = await store.status();
       const key = tenants.find((tenant) => tenant.url === url)?.key;
-      const fence = key === undefined ? null : await store.replicaFence(key);
-      return key !== undefined && fence !== null ? { key, fence } : null;
+      const replica = key === undefined ? null : await store.replica(key);
+      return key !== undefined && replica !== null ? { key, fence: replica.fence } : null;
     });
   } finally {
     await store[Symbol.asyncDispose]();

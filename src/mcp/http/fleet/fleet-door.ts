@@ -26,6 +26,8 @@ export interface FleetDoorOptions {
   readonly clock: Clock;
   /** The Prefect of the server's own settings. */
   ownTarget(): TenantTarget;
+  /** The fencing number with which this node's file of the tenant was written last; 0: none. */
+  recordFence(target: TenantTarget | null): number;
   /** Absent: records are not replicated. */
   readonly records?: ReplicatedRecords;
   /** Closes what the tenant has open, because this node does not own it any more. */
@@ -169,7 +171,9 @@ export class FleetDoor {
     const name = this.nameOf(target);
     // The second attempt is for an owner that has just changed.
     for (let attempt = 0; attempt < 2; attempt += 1) {
-      const placed = await this.options.fleet.place(name, isForwarded, call.prove);
+      const { prove } = call;
+      const recordFence = () => this.options.recordFence(target);
+      const placed = await this.options.fleet.place(name, { isForwarded, prove, recordFence });
       if (placed.kind === "own") return this.answerAsOwner(name, target);
       if (isForwarded) return { kind: "answered", response: this.notOwner(received) };
       if (placed.kind === "live") break;
@@ -186,7 +190,11 @@ export class FleetDoor {
   /** Claims the Prefect of the server's own settings, where this node is to have it. Returns whether this node owns it. */
   async placeOwn(): Promise<boolean> {
     const name = this.nameOf(null);
-    const placed = await this.options.fleet.place(name, false, async () => undefined);
+    const placed = await this.options.fleet.place(name, {
+      isForwarded: false,
+      prove: async () => undefined,
+      recordFence: () => this.options.recordFence(null),
+    });
     if (placed.kind !== "own") return false;
     await this.answerAsOwner(name, null);
     return true;
