@@ -13,7 +13,7 @@ export interface Sighting {
 }
 
 /** A request that counts in the session, as it was sent. */
-export interface SentRequest {
+export interface SentRenewal {
   readonly sentMs: SteadyMs;
   /** The highest count that was known then: the answer has a higher one, unless the database lost commits. */
   readonly above: number;
@@ -83,13 +83,13 @@ export class LeaseHolder {
     return nowMs - this.renewingMs >= this.timing.answerMs;
   }
 
-  renewalSent(nowMs: SteadyMs): SentRequest {
+  renewalSent(nowMs: SteadyMs): SentRenewal {
     this.renewingMs = nowMs;
     return { sentMs: nowMs, above: this.counted };
   }
 
   /** Its time counts from `sentMs`, because the database may have accepted it right then. */
-  renewalAnswered({ isAccepted, renewals, sessions }: Renewal, { sentMs, above }: SentRequest, nowMs: SteadyMs): void {
+  renewalAnswered({ isAccepted, renewals, sessions }: Renewal, { sentMs, above }: SentRenewal, nowMs: SteadyMs): void {
     if (this.renewingMs === sentMs) this.renewingMs = NEVER_MS;
     if (!isAccepted || !this.isCounted(renewals, above)) {
       this.lose();
@@ -101,7 +101,7 @@ export class LeaseHolder {
     this.observe(sessions, nowMs);
   }
 
-  renewalFailed({ sentMs }: SentRequest): void {
+  renewalFailed({ sentMs }: SentRenewal): void {
     if (this.renewingMs === sentMs) this.renewingMs = NEVER_MS;
     // The next attempt waits as after a success.
     if (sentMs > this.renewedMs) this.renewedMs = sentMs;
