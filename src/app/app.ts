@@ -7,7 +7,9 @@ import type { HeldLease } from "../fleet/fleet.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
 import type { Sentence } from "../lib/shown-text.ts";
+import type { CallResult } from "../mcp/call-result.ts";
 import { createResourceWatch, type ResourceWatch } from "../mcp/resource-watch.ts";
+import { TaskStore } from "../mcp/tasks/task-store.ts";
 import type { Tenant } from "../mcp/tenant.ts";
 import { createRedactor, type Redact } from "../model/secrets/redact.ts";
 import { redactLogger } from "../model/secrets/redact-logger.ts";
@@ -67,6 +69,7 @@ class Application implements App {
   readonly version: string;
   readonly logger: Logger;
   readonly watch: ResourceWatch;
+  readonly tasks: TaskStore<CallResult>;
   private readonly options: AppOptions;
   private readonly ending = new AbortController();
   private readonly toolListeners = new Set<() => void>();
@@ -86,6 +89,7 @@ class Application implements App {
     this.version = options.version;
     this.confirmations = options.confirmations ?? createConfirmations(options.clock);
     this.accounts = options.accounts ?? new AccountBudgets(options.clock);
+    this.tasks = new TaskStore({ clock: options.clock });
     const known = createRedactor({ credentials: [] });
     this.logger = redactLogger(options.logger, {
       text: (text) => (this.redact ?? known).text(text),
@@ -143,6 +147,7 @@ class Application implements App {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.ending.abort();
+    this.tasks.close();
     this.closeInstance();
     await Promise.all(this.closing);
   }

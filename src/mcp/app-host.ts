@@ -1,8 +1,11 @@
+import { systemClock } from "../lib/clock.ts";
 import { NEVER_MS } from "../lib/time.ts";
 import type { QueryContext } from "../queries/source/context.ts";
 import type { ToolDefinition } from "../tools/definition/define-tool.ts";
+import type { CallResult } from "./call-result.ts";
 import { tenantClosed } from "./guard.ts";
 import { type ResourceWatch, watchIn } from "./resource-watch.ts";
+import { TaskStore } from "./tasks/task-store.ts";
 import type { Tenant, Workspaces } from "./tenant.ts";
 
 /** The application of one workspace. Opening it touches neither disk nor network. */
@@ -34,6 +37,13 @@ export class AppHost {
   usedMs = NEVER_MS;
   /** Calls being answered. */
   running = 0;
+  /** Changes that continue after their request was answered; their results outlive the application, too. */
+  readonly tasks = new TaskStore<CallResult>({
+    clock: systemClock,
+    onRunning: (change) => {
+      this.running += change;
+    },
+  });
   protected readonly ending = new AbortController();
   protected readonly toolListeners = new Set<() => void>();
   private readonly hosting: AppHostOptions;
@@ -84,6 +94,7 @@ export class AppHost {
   /** Ends the application; nothing opens it again. */
   async close(): Promise<void> {
     this.ending.abort();
+    this.tasks.close();
     await this.suspend();
   }
 
@@ -112,6 +123,7 @@ export class AppHost {
     };
     const { hiddenPath, hidesSettings, workspaces } = this.hosting;
     return {
+      tasks: this.tasks,
       ...(hiddenPath === undefined ? {} : { hiddenPath }),
       ...(hidesSettings === undefined ? {} : { hidesSettings }),
       ended: this.ending.signal,

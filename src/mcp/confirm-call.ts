@@ -16,12 +16,17 @@ import type { CallResult } from "./call-result.ts";
 
 const KEY = "confirm";
 
+/** What the client of this request, or of this session, can do. */
+export function declaredCapabilities(mcp: McpServer, ctx: ServerContext): unknown {
+  const { envelope } = ctx.mcpReq;
+  const own = (envelope as Readonly<Record<string, unknown>> | undefined)?.[CLIENT_CAPABILITIES_META_KEY];
+  return own ?? mcp.server.getClientCapabilities();
+}
+
 /** What the client brings back, or an empty confirmation where it can ask; undefined where it cannot. */
 export function confirmationOf(mcp: McpServer, ctx: ServerContext): Confirmation | undefined {
-  const { envelope, inputResponses } = ctx.mcpReq;
-  const own = (envelope as Readonly<Record<string, unknown>> | undefined)?.[CLIENT_CAPABILITIES_META_KEY];
-  const declared = own ?? mcp.server.getClientCapabilities();
-  if (!hasForms(declared)) return undefined;
+  const { inputResponses } = ctx.mcpReq;
+  if (!hasForms(declaredCapabilities(mcp, ctx))) return undefined;
   const token = ctx.mcpReq.requestState<unknown>();
   if (typeof token !== "string") return { answer: null };
   const response = inputResponse(inputResponses, KEY);

@@ -3,7 +3,7 @@
 import { isJsonObject, mapMembers, toDoubles } from "../lib/exact-json.ts";
 import { own, type Sentence, sentence } from "../lib/shown-text.ts";
 import { readMessageText } from "./message-text.ts";
-import { INVALID_REQUEST_CODE } from "./protocol-names.ts";
+import { INVALID_REQUEST_CODE } from "./protocol/protocol-names.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 

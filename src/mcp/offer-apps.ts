@@ -5,7 +5,7 @@
 import type { McpServer, ServerContext } from "@modelcontextprotocol/server";
 import { isJsonObject } from "../lib/exact-json.ts";
 import { FIRST_TOOL, VIEWS, type View, viewOfTool } from "../views/calls.ts";
-import { CLIENT_CAPABILITIES_KEY } from "./protocol-names.ts";
+import { CLIENT_CAPABILITIES_KEY } from "./protocol/protocol-names.ts";
 
 export const APPS_EXTENSION = "io.modelcontextprotocol/ui";
 /** https://github.com/modelcontextprotocol/ext-apps/blob/main/src/constants.ts */

@@ -5,7 +5,7 @@ import { AppError } from "../errors.ts";
 import { asNames, joined, quote, sentence } from "../lib/shown-text.ts";
 import { PROMPTS } from "../prompts/index.ts";
 import { LONGEST_NAME } from "../tools/definition/suggestions.ts";
-import { invalidParamsError, wholeText } from "./protocol-errors.ts";
+import { invalidParamsError, wholeText } from "./protocol/protocol-errors.ts";
 
 export function offerPrompts(mcp: McpServer): void {
   const { server } = mcp;

@@ -12,7 +12,7 @@ import { LONGEST_NAME } from "../tools/definition/suggestions.ts";
 import { errorOf } from "./call-result.ts";
 import { type CallHandle, callTool, publicError } from "./guard.ts";
 import { appResources, readApp, showsApps } from "./offer-apps.ts";
-import { internalError, invalidParamsError, LISTS, resourceNotFound, shownUri } from "./protocol-errors.ts";
+import { internalError, invalidParamsError, LISTS, resourceNotFound, shownUri } from "./protocol/protocol-errors.ts";
 import type { Tenant } from "./tenant.ts";
 
 /** A resource whose tool is not offered is not listed. */

@@ -2,7 +2,7 @@ import type { McpServer } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import { sentence } from "../lib/shown-text.ts";
 import { skillEntries } from "../resources/skills.ts";
-import { invalidParamsError, shownUri } from "./protocol-errors.ts";
+import { invalidParamsError, shownUri } from "./protocol/protocol-errors.ts";
 
 const listParams = z.looseObject({ cursor: z.string().optional() });
 const getParams = z.looseObject({ uri: z.string() });

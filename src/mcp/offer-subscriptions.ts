@@ -3,7 +3,7 @@ import { AppError } from "../errors.ts";
 import { sentence } from "../lib/shown-text.ts";
 import { matchTemplate, splitWorkspace } from "../resources/define.ts";
 import { RESOURCE_TEMPLATES, RESOURCES } from "../resources/index.ts";
-import { internalError, invalidParamsError, LISTS, shownUri, wholeText } from "./protocol-errors.ts";
+import { internalError, invalidParamsError, LISTS, shownUri, wholeText } from "./protocol/protocol-errors.ts";
 import { watchIn } from "./resource-watch.ts";
 import type { Tenant } from "./tenant.ts";
 

@@ -10,7 +10,12 @@ import type { ToolDefinition } from "../tools/definition/define-tool.ts";
 import { structuredJson } from "../tools/definition/list-page.ts";
 import type { CallResult } from "./call-result.ts";
 import { callTool } from "./guard.ts";
-import { CLIENT_CAPABILITIES_KEY, CLIENT_INFO_KEY, MODERN_REVISION, PROTOCOL_VERSION_KEY } from "./protocol-names.ts";
+import {
+  CLIENT_CAPABILITIES_KEY,
+  CLIENT_INFO_KEY,
+  MODERN_REVISION,
+  PROTOCOL_VERSION_KEY,
+} from "./protocol/protocol-names.ts";
 import { serverJson } from "./server-description.ts";
 import type { Tenant } from "./tenant.ts";
 

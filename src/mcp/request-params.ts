@@ -14,6 +14,7 @@ const object = <Shape extends z.ZodRawShape>(shape: Shape) => z.looseObject(shap
 
 const LIST = object({ cursor: text.optional() });
 const RESOURCE = object({ uri: text });
+const TASK = object({ taskId: text });
 const PARAMS: Readonly<Record<string, z.ZodType>> = {
   "tools/list": LIST,
   "resources/list": LIST,
@@ -22,6 +23,8 @@ const PARAMS: Readonly<Record<string, z.ZodType>> = {
   "tools/call": object({ name: text, arguments: object({}).optional() }),
   "prompts/get": object({ name: text, arguments: z.record(z.string(), text, "must be an object").optional() }),
   "resources/read": RESOURCE,
+  "tasks/get": TASK,
+  "tasks/cancel": TASK,
   "completion/complete": object({
     ref: z.discriminatedUnion(
       "type",

@@ -1,18 +1,22 @@
 import { McpServer, type ServerContext } from "@modelcontextprotocol/server";
+import { systemClock } from "../lib/clock.ts";
 import { asNames, quote, sentence } from "../lib/shown-text.ts";
 import type { ToolDefinition } from "../tools/definition/define-tool.ts";
 import { INSTRUCTIONS } from "../tools/definition/instructions.ts";
 import { LONGEST_NAME, nearest } from "../tools/definition/suggestions.ts";
 import { toolNamed } from "../tools/index.ts";
-import { askUser, confirmationOf } from "./confirm-call.ts";
+import type { CallResult } from "./call-result.ts";
+import { askUser, confirmationOf, declaredCapabilities } from "./confirm-call.ts";
 import { type CallHandle, callTool } from "./guard.ts";
 import { showsApps } from "./offer-apps.ts";
 import { offerPrompts } from "./offer-prompts.ts";
 import { offerResources } from "./offer-resources.ts";
 import { offerSkills } from "./offer-skills.ts";
 import { offerSubscriptions } from "./offer-subscriptions.ts";
-import { invalidParamsError } from "./protocol-errors.ts";
-import { listedTools, OWN_LIST, serverCapabilities, serverInfo } from "./server-description.ts";
+import { invalidParamsError } from "./protocol/protocol-errors.ts";
+import { listedTools, makesTasks, OWN_LIST, serverCapabilities, serverInfo } from "./server-description.ts";
+import { noTaskError, offerTasks, runAsTask, taskWayOf, tooManyTasksError } from "./tasks/offer-tasks.ts";
+import type { TaskHandle } from "./tasks/task-store.ts";
 import type { Tenant } from "./tenant.ts";
 
 /** Lists that are the same in every workspace and change only with the version. */
@@ -31,7 +35,7 @@ const NO_VALIDATOR = {
  */
 export function buildServer(tenant: Tenant): McpServer {
   const mcp = new McpServer(serverInfo(tenant.version), {
-    capabilities: serverCapabilities(tenant),
+    capabilities: serverCapabilities(tenant, "2025"),
     instructions: INSTRUCTIONS,
     jsonSchemaValidator: NO_VALIDATOR,
     cacheHints: {
@@ -42,15 +46,33 @@ export function buildServer(tenant: Tenant): McpServer {
     },
   });
   mcp.server.setRequestHandler("tools/list", (_, ctx) => ({
-    tools: listedTools(tenant.tools(), { showsApps: showsApps(mcp, ctx) }),
+    tools: listedTools(tenant.tools(), { showsApps: showsApps(mcp, ctx), hasTasks: tenant.tasks !== undefined }),
   }));
   mcp.server.setRequestHandler("tools/call", async (request, ctx) => {
     const { name, arguments: args } = request.params;
     const tool = toolOrError(tenant.tools(), name);
     const confirmation = tool.isActing ? confirmationOf(mcp, ctx) : undefined;
-    const { ask, ...result } = await callTool(tenant, tool, args, { ...toCallHandle(ctx), confirmation });
-    return ask ? askUser(result, ask.token) : { ...result, content: [...result.content] };
+    const handle = { ...toCallHandle(ctx), confirmation };
+    const capabilities = declaredCapabilities(mcp, ctx);
+    const way = taskWayOf(ctx, capabilities, request.params);
+    if (way.kind === "asked" && !tool.isActing && makesTasks(tenant)) throw noTaskError();
+    // A user is asked before the task begins, and a preview is no task unless the client wants one.
+    const isAsking = confirmation?.answer === null;
+    const isConfirmed = confirmation?.answer?.isAccepted === true || args?.confirm !== undefined;
+    const isTask = tool.isActing && !isAsking && (way.kind === "asked" || isConfirmed);
+    if (isTask && way.kind !== "none" && tenant.tasks !== undefined) {
+      const made = await runAsTask(
+        tenant.tasks,
+        way,
+        { callerId: handle.callerId ?? "", signal: handle.signal, sleep: (ms) => systemClock.sleep(ms, handle.signal) },
+        (task) => callTool(tenant, tool, args, taskHandle(handle, task)),
+      );
+      if (made !== "too many") return "handle" in made ? (made.handle as never) : answerOf(made.result);
+      if (way.kind === "asked") throw tooManyTasksError();
+    }
+    return answerOf(await callTool(tenant, tool, args, handle));
   });
+  if (tenant.tasks) offerTasks(mcp, tenant.tasks, (ctx) => declaredCapabilities(mcp, ctx));
   offerResources(mcp, tenant);
   offerPrompts(mcp);
   offerSkills(mcp);
@@ -65,6 +87,15 @@ export function buildServer(tenant: Tenant): McpServer {
     subscriptions?.end();
   };
   return mcp;
+}
+
+function answerOf({ ask, ...result }: CallResult) {
+  return ask ? askUser(result, ask.token) : { ...result, content: [...result.content] };
+}
+
+/** The task outlives the request: it has a signal of its own, and its progress is read from it. */
+function taskHandle(handle: CallHandle, { signal, report }: TaskHandle): CallHandle {
+  return { ...handle, signal, progress: (_done, _total, message) => report(message) };
 }
 
 function toolOrError(tools: readonly ToolDefinition[], name: string): ToolDefinition {

@@ -3,7 +3,9 @@ import type { Redact } from "../model/secrets/redact.ts";
 import type { WorkspaceListing } from "../model/workspaces.ts";
 import type { QueryContext } from "../queries/source/context.ts";
 import type { ToolDefinition } from "../tools/definition/define-tool.ts";
+import type { CallResult } from "./call-result.ts";
 import type { ResourceWatch } from "./resource-watch.ts";
+import type { TaskStore } from "./tasks/task-store.ts";
 
 /** The workspaces that a caller of a tenant can name. Each has an application and a record of its own. */
 export interface Workspaces {
@@ -41,6 +43,8 @@ export interface Tenant {
   readonly watch?: ResourceWatch | undefined;
   /** Absent: calls concern this workspace only. */
   readonly workspaces?: Workspaces | undefined;
+  /** Changes that continue after their request was answered. Absent: they are answered when they have ended. */
+  readonly tasks?: TaskStore<CallResult> | undefined;
   /** Removes the credentials of this workspace from each answer. Null while the settings are invalid. */
   readonly redact?: Redact | null;
   /** Aborts when this tenant is closed; running calls end then. */

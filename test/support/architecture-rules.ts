@@ -144,13 +144,15 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly str
   resources: { "": [] },
   prompts: { "": [] },
   mcp: {
-    "": [],
-    stdio: [""],
+    "": ["protocol", "tasks"],
+    protocol: [],
+    tasks: ["protocol"],
+    stdio: ["", "protocol"],
     "http/requests": [""],
     "http/telemetry": ["http/requests"],
     "http/tenants": ["", "http/requests", "http/telemetry"],
     "http/fleet": ["http/requests", "http/telemetry", "http/tenants"],
-    http: ["", "http/fleet", "http/requests", "http/telemetry", "http/tenants"],
+    http: ["", "protocol", "http/fleet", "http/requests", "http/telemetry", "http/tenants"],
   },
   app: { "": [], workspaces: [""] },
   demo: { "": [] },
@@ -350,7 +352,7 @@ const EFFECTS: readonly Effect[] = [
   {
     name: "errors of the protocol",
     pattern: /\bnew (ProtocolError|ResourceNotFoundError)\(/,
-    homes: /^mcp\/protocol-errors\.ts$/,
+    homes: /^mcp\/protocol\/protocol-errors\.ts$/,
   },
   // What it returns is as own as what it is given, because redaction writes marks only.
   { name: "withReplaced", pattern: /\bwithReplaced\(/, homes: /^(lib\/shown-text\.ts$|prefect\/)/ },

@@ -7,7 +7,7 @@
 import type { ToolDefinition } from "../../tools/definition/define-tool.ts";
 import { callTool } from "../guard.ts";
 import { envelopeOf, type PlainCall, plainCall, plainTool, responseText } from "../plain-calls.ts";
-import { MODERN_REVISION } from "../protocol-names.ts";
+import { MODERN_REVISION } from "../protocol/protocol-names.ts";
 import { serverJson } from "../server-description.ts";
 import type { Tenant } from "../tenant.ts";
 import type { TenantHost } from "./tenants/tenant-host.ts";

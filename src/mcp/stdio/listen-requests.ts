@@ -2,7 +2,7 @@ import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { AppError } from "../../errors.ts";
 import { CountedWatches } from "../counted-watches.ts";
 import { withWatchableUris } from "../offer-subscriptions.ts";
-import { SUBSCRIPTION_ID_KEY } from "../protocol-names.ts";
+import { SUBSCRIPTION_ID_KEY } from "../protocol/protocol-names.ts";
 import { watchIn } from "../resource-watch.ts";
 import type { Tenant } from "../tenant.ts";
 

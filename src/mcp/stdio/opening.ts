@@ -19,7 +19,12 @@ import {
   plainCall,
   type RequestId,
 } from "../plain-calls.ts";
-import { CLIENT_CAPABILITIES_KEY, CLIENT_INFO_KEY, LEGACY_REVISIONS, MODERN_REVISION } from "../protocol-names.ts";
+import {
+  CLIENT_CAPABILITIES_KEY,
+  CLIENT_INFO_KEY,
+  LEGACY_REVISIONS,
+  MODERN_REVISION,
+} from "../protocol/protocol-names.ts";
 import { listedTools, OWN_LIST, serverCapabilities, serverInfo } from "../server-description.ts";
 import type { Tenant } from "../tenant.ts";
 import type { OwnAnswers } from "./line-transport.ts";
@@ -99,7 +104,7 @@ export class Opening implements OwnAnswers {
       this.calls.begin("2025", null);
       this.answer(id, {
         protocolVersion: params.protocolVersion,
-        capabilities: serverCapabilities(tenant),
+        capabilities: serverCapabilities(tenant, "2025"),
         serverInfo: serverInfo(tenant.version),
         instructions: INSTRUCTIONS,
       });
@@ -121,7 +126,7 @@ export class Opening implements OwnAnswers {
     if (!hasOnly(params, META_ONLY) || !Bun.deepEquals(params._meta, envelope)) return false;
     const capabilities = envelope[CLIENT_CAPABILITIES_KEY];
     if (method === "server/discover" && client === null) {
-      const about = { capabilities: serverCapabilities(tenant), instructions: INSTRUCTIONS };
+      const about = { capabilities: serverCapabilities(tenant, "2026"), instructions: INSTRUCTIONS };
       const cache = { ttlMs: 0, cacheScope: "private" };
       this.answer(id, { supportedVersions: [MODERN_REVISION], ...about, ...this.modern(cache) });
       return true;
@@ -144,7 +149,8 @@ export class Opening implements OwnAnswers {
   }
 
   private tools(capabilities: unknown) {
-    return listedTools(this.tenant.tools(), { showsApps: declaresApps(capabilities) });
+    const hasTasks = this.client?.era === "2025" && this.tenant.tasks !== undefined;
+    return listedTools(this.tenant.tools(), { showsApps: declaresApps(capabilities), hasTasks });
   }
 
   /** What each result of the 2026 era ends with. */

@@ -14,6 +14,10 @@ const DATA_METHODS: ReadonlySet<string> = new Set([
   "resources/subscribe",
   "completion/complete",
   "subscriptions/listen",
+  "tasks/get",
+  "tasks/result",
+  "tasks/cancel",
+  "tasks/update",
 ]);
 
 interface Message {

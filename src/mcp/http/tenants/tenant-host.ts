@@ -105,6 +105,7 @@ export class TenantHost extends AppHost {
   /** Ends streams, sessions and the application; nothing opens it again. */
   override async close(): Promise<void> {
     this.ending.abort();
+    this.tasks.close();
     this.listened.clear();
     await Promise.all([this.handler.close(), this.sessions.close()]);
     await this.suspend();

@@ -225,7 +225,7 @@ export class Tenants {
     const others = [...this.hosts].filter(([key, host]) => host !== kept && key !== OWN_KEY);
     const own = others.filter(([, host]) => host.callerId === kept.callerId);
     const isOverShare = own.length >= Math.ceil(maxTenants * CALLER_SHARE);
-    const idle = others.filter(([, host]) => host.streams === 0 && host.running === 0);
+    const idle = others.filter(([, host]) => host.streams === 0 && host.running === 0 && host.tasks.size === 0);
     const order = new Set([...(isOverShare ? own : []), ...idle, ...others]);
     for (const [key, host] of [...order].slice(0, over)) void this.remove(key, host);
   }
