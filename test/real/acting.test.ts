@@ -277,7 +277,7 @@ const CASES: readonly Case[] = [
   },
 ];
 
-const call = (tool: string, args: object) => product.call(tool, { ...args, wait: "20s" });
+const call = (tool: string, args: object) => product.call(tool, { wait: "20s", ...args });
 
 function isRefusedAsBusy({ results }: { results?: readonly { reason?: string }[] }): boolean {
   return results?.some(({ reason }) => reason?.startsWith("Prefect answered 503 ") === true) === true;
