@@ -196,12 +196,12 @@ function isUsualEnvelope(envelope: Envelope): boolean {
   return isUsualInfo(envelope[CLIENT_INFO_KEY]) && areUsual(envelope[CLIENT_CAPABILITIES_KEY]);
 }
 
-const INFO_KEYS: ReadonlySet<string> = new Set(["name", "version", "title"]);
+const INFO_KEYS: ReadonlySet<string> = new Set(["name", "version", "title", "description", "websiteUrl"]);
 
 function isUsualInfo(info: unknown): boolean {
   if (!isJsonObject(info) || !hasOnly(info, INFO_KEYS)) return false;
-  const { name, version, title = "" } = info;
-  return [name, version, title].every((text) => typeof text === "string");
+  const isText = (text: unknown) => typeof text === "string";
+  return isText(info.name) && isText(info.version) && Object.values(info).every(isText);
 }
 
 /** Capabilities whose form the protocol fixes: a member with another form is left to the SDK. */

@@ -21,6 +21,9 @@ const INFOS: readonly unknown[] = [
   { name: "test", version: "1" },
   { name: "Test é", version: "2", title: "A test" },
   { name: "test", version: "1", websiteUrl: "https://example.com", icons: [{ src: "https://example.com/a.png" }] },
+  { name: "test", version: "1", description: "Tests.", websiteUrl: "https://example.com/é" },
+  { name: "test", version: "1", websiteUrl: "no address", description: "" },
+  { name: "test", version: "1", websiteUrl: 5 },
   { name: "test" },
   { name: 5, version: "1" },
   null,
@@ -164,6 +167,7 @@ test("the usual opening of both eras is answered without the SDK", () => {
       { id: 3, method: "tools/call", params: { name: "echo", arguments: { text: "x" }, _meta: envelope } },
     ],
     [{ id: 1, method: "tools/call", params: { name: "echo", arguments: { text: "x" }, _meta: envelope } }],
+    [{ id: 1, method: "initialize", params: { ...initialize, clientInfo: INFOS[4] } }],
   ];
   for (const messages of sessions) {
     const opening = new Opening(fakeTenant(), { write: async () => {}, settled: () => {} });
