@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../src/lib/clock.ts";
-import { DAY_US, MINUTE_US, parseIsoUs } from "../src/lib/time.ts";
+import { DAY_US, type LocalUs, MINUTE_US, parseIsoUs } from "../src/lib/time.ts";
 import { SNAPSHOT_KINDS } from "../src/model/kinds.ts";
 import type { SnapshotKind } from "../src/model/objects.ts";
 import { addCoverage } from "../src/store/coverage.ts";
@@ -10,8 +10,11 @@ import { inTransaction, openRecord, type RecordDb, setBulkWriting } from "../src
 import { createEventWriter } from "../src/store/events/events.ts";
 import { tryBecomeLeader } from "../src/store/file/leader-lock.ts";
 import { recordFileName } from "../src/store/file/record-file.ts";
+import { upsertLogs } from "../src/store/logs/logs.ts";
+import { findFlowRunRow, findUnfinishedRuns, toFlowRun, upsertFlowRuns } from "../src/store/runs/flow-runs.ts";
 import { foldRunEvents } from "../src/store/runs/fold-events.ts";
 import { putFact } from "../src/store/sync-state.ts";
+import { aFlowRun, aLog } from "../test/support/builders.ts";
 import { SyntheticEvents } from "./synthetic-events.ts";
 
 export interface BenchRecord {
@@ -27,9 +30,17 @@ export interface BenchRecord {
   readonly schema: string;
   /** Ids of recorded flow runs, spread over the whole time. */
   readonly flowRunIds: readonly string[];
+  /** A flow run with `LONG_LOG_LINES` lines. */
+  readonly longLogId: string;
 }
 
+/** Raised when the content of the record changes. */
+const CONTENT = 2;
+const LONG_LOG_LINES = 100_000;
+
 const KEPT_US = DAY_US / 2;
+/** Longer than Prefect keeps events: else every question that reaches further back is put to Prefect too. */
+const KNOWN_US = 100 * DAY_US;
 const BATCH = 1000;
 
 export const nowUs = (): number => Date.now() * 1000;
@@ -64,10 +75,10 @@ function schemaHash(root: string): string {
   const folder = join(root, "drizzle");
   const names = readdirSync(folder).filter((name) => name.endsWith(".sql"));
   const text = names.toSorted().map((name) => readFileSync(join(folder, name), "utf8"));
-  return Bun.hash(text.join("\n")).toString(16);
+  return Bun.hash(`${CONTENT}\n${text.join("\n")}`).toString(16);
 }
 
-function fill(file: string, count: number, toUs: number): Pick<BenchRecord, "flowRunIds" | "newestUs"> {
+function fill(file: string, count: number, toUs: number): Pick<BenchRecord, "flowRunIds" | "newestUs" | "longLogId"> {
   const db = openRecord(file, "write");
   setBulkWriting(db, true);
   const writer = createEventWriter(db);
@@ -83,8 +94,39 @@ function fill(file: string, count: number, toUs: number): Pick<BenchRecord, "flo
       if (id && held % (count / 200) < BATCH) flowRunIds.push(id);
     });
   }
+  const longLogId = flowRunIds[flowRunIds.length >> 1] ?? "";
+  writeLog(db, longLogId, newestUs);
+  inTransaction(db, () => {
+    readUnfinished(db, toUs);
+    const claim = { fromUs: 0, toUs, source: "live", verifiedUs: toUs, serverCount: null, recordCount: null } as const;
+    for (const id of flowRunIds) addCoverage(db, "log", id, claim);
+  });
   db.close();
-  return { flowRunIds, newestUs };
+  return { flowRunIds, newestUs, longLogId };
+}
+
+/** A run that wrote a line each millisecond. */
+function writeLog(db: RecordDb, flowRunId: string, endUs: number): void {
+  for (let held = 0; held < LONG_LOG_LINES; held += BATCH) {
+    const lines = Array.from({ length: BATCH }, (_, index) => {
+      const n = held + index;
+      const timestamp = new Date((endUs - (LONG_LOG_LINES - n) * 1000) / 1000).toISOString();
+      return aLog({
+        flow_run_id: flowRunId,
+        timestamp,
+        message: `Row ${n} of the import was written to table ${n % 17}`,
+      });
+    });
+    inTransaction(db, () => upsertLogs(db, lines));
+  }
+}
+
+/** Gives runs that have not ended the documents that the syncing process reads of them. */
+function readUnfinished(db: RecordDb, nowUs: number): void {
+  for (const id of findUnfinishedRuns(db, { readBeforeUs: nowUs as LocalUs, limit: 10_000 })) {
+    const row = findFlowRunRow(db, id);
+    if (row !== null) upsertFlowRuns(db, [aFlowRun(toFlowRun(row))], nowUs as LocalUs);
+  }
 }
 
 /**
@@ -111,7 +153,7 @@ export function playSyncingProcess(held: BenchRecord): { stop(): void } {
 function publish(db: RecordDb, held: BenchRecord, sinceUs: number): void {
   const us = nowUs();
   const range = {
-    fromUs: held.fromUs,
+    fromUs: us - KNOWN_US,
     toUs: us,
     source: "catch-up",
     verifiedUs: us,

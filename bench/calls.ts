@@ -37,6 +37,10 @@ export interface MeasuredCalls {
   /** Milliseconds of CPU time of the thread that answers, for each warm call. */
   readonly cpuMs: number;
   readonly echo: readonly number[];
+  /** The echo of the same bytes, spaced as the calls are. */
+  readonly spacedEcho: readonly number[];
+  /** Requests to Prefect of all these calls. */
+  readonly requests: number;
   readonly bytes: number;
 }
 
@@ -44,7 +48,7 @@ const iso = (us: number) => new Date(us / 1000).toISOString();
 
 /** The questions of the table. Words and ids are of the generated workspace. */
 export function questions(record: BenchRecord): readonly Question[] {
-  const { fromUs, toUs, newestUs, flowRunIds } = record;
+  const { fromUs, toUs, newestUs, flowRunIds, longLogId } = record;
   const window = (n: number) => ({ occurred_after: iso(fromUs + n * 1_000_000), occurred_before: iso(toUs) });
   const run = (n: number) => flowRunIds[n % flowRunIds.length];
   const day = (n: number) => ({ since: iso(newestUs - DAY_US - n * HOUR_US), until: iso(newestUs - n * HOUR_US) });
@@ -69,6 +73,12 @@ export function questions(record: BenchRecord): readonly Question[] {
     { what: "get_flow_runs, 50", tool: "get_flow_runs", args: (n) => ({ limit: 50 - (n % 20) }), aimMs: 0.5 },
     { what: "get_task_runs, 50", tool: "get_task_runs", args: (n) => ({ limit: 50 - (n % 20) }), aimMs: 0.5 },
     { what: "get_timeline of a run", tool: "get_timeline", args: (n) => ({ flow_run: run(n) }), aimMs: 0.5 },
+    {
+      what: "get_flow_run_logs, 100 of 100,000 lines",
+      tool: "get_flow_run_logs",
+      args: (n) => ({ flow_run: longLogId, limit: 100 - (n % 50) }),
+      aimMs: 0.5,
+    },
     { what: "get_deployments", tool: "get_deployments", args: () => ({}), aimMs: 0.5 },
     {
       what: "aggregate_events by time, 30 days",
@@ -100,10 +110,13 @@ export async function measureCalls(
   say: (line: string) => void,
 ): Promise<MeasuredCalls[]> {
   await using echo = startEcho();
+  using prefect = countRequests(record.apiUrl);
   const measured: MeasuredCalls[] = [];
   for (const question of questions(record)) {
     say(`${question.what} …`);
-    measured.push(await measureQuestion(product, echo, question));
+    const before = prefect.count();
+    const found = await measureQuestion(product, echo, question);
+    measured.push({ ...found, requests: prefect.count() - before });
   }
   return measured;
 }
@@ -131,12 +144,28 @@ async function measureQuestion(product: Product, echo: Echo, { what, tool, args,
   }
   const cpuMs = (answeringMs(product.pid) - usedMs) / warm.length;
   const spaced: number[] = [];
+  const spacedEcho: number[] = [];
   for (let n = 0; n < SPACED_CALLS; n += 1) {
     workElsewhere();
     await Bun.sleep(SPACE_MS);
     spaced.push(await timed(0));
+    workElsewhere();
+    await Bun.sleep(SPACE_MS);
+    spacedEcho.push(await echo.send(line));
   }
-  return { what, aimMs, warm, cold, spaced, cpuMs, echo: floor, bytes };
+  return { what, aimMs, warm, cold, spaced, cpuMs, echo: floor, spacedEcho, bytes };
+}
+
+/** A Prefect that refuses and counts every request: a question that the record covers makes none. */
+function countRequests(apiUrl: string): Disposable & { count(): number } {
+  let count = 0;
+  const { hostname, port } = new URL(apiUrl);
+  const fetch = () => {
+    count += 1;
+    return new Response("the benchmark has no Prefect", { status: 503 });
+  };
+  const server = Bun.serve({ hostname, port: Number(port), fetch });
+  return { count: () => count, [Symbol.dispose]: () => void server.stop(true) };
 }
 
 function sumOf(sample: readonly number[]): number {
@@ -206,10 +235,12 @@ export function callLines(measured: readonly MeasuredCalls[]): string[] {
     "CPU",
     "echo p50",
     "warm/echo",
+    "spaced/echo",
+    "requests",
     "KB",
     "aim",
   ];
-  const rows = measured.map(({ what, warm, cold, spaced, cpuMs, echo, bytes, aimMs }) => [
+  const rows = measured.map(({ what, warm, cold, spaced, cpuMs, echo, spacedEcho, requests, bytes, aimMs }) => [
     what,
     pair(warm),
     pair(cold),
@@ -217,6 +248,8 @@ export function callLines(measured: readonly MeasuredCalls[]): string[] {
     cpuMs.toFixed(2),
     percentile(echo, 0.5).toFixed(2),
     (percentile(warm, 0.5) / percentile(echo, 0.5)).toFixed(1),
+    (percentile(spaced, 0.5) / percentile(spacedEcho, 0.5)).toFixed(1),
+    String(requests),
     (bytes / 1024).toFixed(0),
     `≤ ${aimMs}`,
   ]);
