@@ -166,16 +166,32 @@ function fromRecord(ctx: QueryContext, db: RecordDb, flowRunId: string, ids: rea
   }
   return {
     flowRun: { id: flowRunId, name: run?.name ?? null, state: run?.state_name ?? null },
-    lines: numberLines(logs).map((line) => (isNumberKnown(db, line) ? line : { ...line, n: null })),
+    lines: withKnownNumbersOnly(db, numberLines(logs)),
     isWhole: ids.every((id) => coverageEnd(db, "log", id) !== null),
     names,
   };
 }
 
-/** All lines of the run up to this one are recorded. Of other runs the record may have some lines only, such as errors. */
-function isNumberKnown(db: RecordDb, { log }: LogLine): boolean {
-  const end = log.flow_run_id ? coverageEnd(db, "log", log.flow_run_id.toLowerCase()) : null;
-  return end !== null && (parseIsoUs(log.timestamp) ?? 0) <= end;
+/**
+ * A number is known where all lines of the run up to this one are recorded. Of other runs the record may have some lines only, such as
+ * errors. `lines` ascend by time. The claim of a run is read once: a run may have 100,000 lines.
+ */
+function withKnownNumbersOnly(db: RecordDb, lines: readonly LogLine[]): readonly LogLine[] {
+  const lastUs = parseIsoUs(lines.at(-1)?.log.timestamp ?? "") ?? Number.POSITIVE_INFINITY;
+  const ends = new Map<string, number | null>();
+  const endOf = (id: string) => {
+    const known = ends.get(id);
+    if (known !== undefined) return known;
+    const end = coverageEnd(db, "log", id.toLowerCase());
+    ends.set(id, end);
+    return end;
+  };
+  return lines.map((line) => {
+    const { flow_run_id: id, timestamp } = line.log;
+    const end = id ? endOf(id) : null;
+    const isKnown = end !== null && (lastUs <= end || (parseIsoUs(timestamp) ?? 0) <= end);
+    return isKnown ? line : { ...line, n: null };
+  });
 }
 
 /** The lines by time, and those of one time in the order in which they came first. */

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { MINUTE_US, SECOND_US } from "../../../src/lib/time.ts";
 import type { Log } from "../../../src/model/objects.ts";
 import { markFlowRunsDeleted } from "../../../src/store/runs/flow-runs.ts";
@@ -64,6 +64,20 @@ describe("get_flow_run_logs from the record", () => {
     expect(text).toContain("1504 09:17:30.400 ERROR disk quota exceeded while writing part 7");
     expect(Math.max(tokens.text, tokens.structured)).toBeLessThanOrEqual(2_500);
     expect(harness.fake.takeRequests()).toEqual([]);
+  });
+
+  test("reads the record as often for a long log as for a short one", async () => {
+    const statements: number[] = [];
+    for (const count of [200, 2_000]) {
+      await using harness = await openToolHarness();
+      fillRecord(harness, lines(count));
+      const prepare = spyOn(harness.db, "prepare");
+      await harness.call(getFlowRunLogsTool, { flow_run: run.id, limit: 20 });
+      statements.push(prepare.mock.calls.length);
+      prepare.mockRestore();
+    }
+    expect(statements[0]).toBeGreaterThan(0);
+    expect(statements[1]).toBe(statements[0] ?? 0);
   });
 
   test("shows the recorded lines of a run that Prefect has deleted, or states that there are none", async () => {
