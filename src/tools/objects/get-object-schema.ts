@@ -18,7 +18,7 @@ export const getObjectSchemaTool = defineTool({
     "JSON Schema, rules and an example of an object that the prefect CLI takes as JSON (automation, deployment_schedule, work_pool, variable, concurrency_limit, block_document, event) or of a tool's filter (event_filter, flow_run_filter, …). No request to Prefect.",
   input: z.strictObject({ object_type: z.string() }),
   output: z.looseObject({ schema: z.looseObject({}).optional(), ...metaOutput }),
-  aliases: { type: "object_type", object: "object_type", name: "object_type" },
+  aliases: { type: "object_type", object: "object_type", name: "object_type", kind: "object_type" },
   run({ query: ctx }, { object_type }) {
     const type = typeName(object_type);
     const make = Object.hasOwn(OBJECT_SCHEMAS, type) ? OBJECT_SCHEMAS[type] : undefined;

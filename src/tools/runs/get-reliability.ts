@@ -90,7 +90,7 @@ export const getReliabilityTool = defineTool({
       },
       facts: [
         isCompared
-          ? sentence`window ${formatIsoSeconds(window.fromUs)} to ${formatIsoSeconds(window.toUs)}, in parentheses that before, from ${formatIsoSeconds(before.fromUs)}; ${worse} of ${comparable} got worse${unseen}`
+          ? sentence`window ${formatIsoSeconds(window.fromUs)} to ${formatIsoSeconds(window.toUs)}, in parentheses that before, from ${formatIsoSeconds(before.fromUs)}${comparable === 0 ? "; none can be compared" : sentence`; ${worse} of ${comparable} got worse`}${unseen}`
           : sentence`window ${formatIsoSeconds(window.fromUs)} to ${formatIsoSeconds(window.toUs)}; ${groups.length} in all, not compared`,
       ],
       order: ["name", "worse", "success", "runs"],
