@@ -1,8 +1,16 @@
 import { asName, asShellWord, own, sentence } from "../../../../lib/shown-text.ts";
+import { formatIsoSeconds, MINUTE_US } from "../../../../lib/time.ts";
 import { ALL_OF_RUNS } from "../../findings/scopes.ts";
-import type { CauseModule } from "../../findings/types.ts";
+import type { CauseModule, Facts, PoolFacts } from "../../findings/types.ts";
 import { isOnline, isSubjectPool, needsWorker, waitingInPool } from "../../findings/waiting.ts";
 import { ago, nameList, runsWait, waitingEvidence } from "../../findings/wording.ts";
+
+/** A list of workers that is older may lack one that has come since. */
+const CURRENT_US = 2 * MINUTE_US;
+
+function isCurrent({ workersReadUs }: PoolFacts, { nowUs }: Facts): boolean {
+  return nowUs - workersReadUs <= CURRENT_US;
+}
 
 /**
  * No worker polls the pool. Proof: it has no worker, or the last heartbeat of each is older than three of its intervals (the status
@@ -25,7 +33,9 @@ export const noWorker: CauseModule = {
       const [newest] = workers;
       const who = newest
         ? sentence`worker ${asName(newest.name)} is offline, last heartbeat ${ago(newest.last_heartbeat_time, facts.nowUs)}${workers.length > 1 ? sentence`, and ${workers.length - 1} more are offline too` : ""}`
-        : "it has no worker";
+        : isCurrent(pool, facts)
+          ? "it has no worker"
+          : sentence`it had no worker at ${formatIsoSeconds(pool.workersReadUs)}`;
       const what =
         waiting.length > 0
           ? sentence`; ${runsWait(waiting.length)} (${nameList(waiting.map((one) => one.run.name))})`

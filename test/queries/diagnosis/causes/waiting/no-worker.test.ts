@@ -14,6 +14,13 @@ describe("no worker", () => {
     );
   });
 
+  test("an old list of workers only says how it was", () => {
+    const pools = [somePool({}, { workersReadUs: NOW_US - 600_000_000 })];
+    expect<string>(onlyFinding(noWorker, someFacts("workspace", { pools, waiting })).summary).toBe(
+      "No run starts in work pool etl-pool: it had no worker at 2026-08-20T10:05:00Z; 2 runs wait (a and b).",
+    );
+  });
+
   test("a name with line breaks forges no fix, and its command expands nothing in a shell", () => {
     const name = "p\nfix: $(rm -rf ~) 'x'";
     const runs = [aLateRun({ name: "a", work_pool_name: name }), aLateRun({ name: "b", work_pool_name: name })];
