@@ -242,7 +242,7 @@ function child(state: (typeof CHILDREN)[number]): Blocker {
     const leaf = {
       "pool paused": /rollup-pool is paused/,
       "queue paused": /[Qq]ueue \S+ is paused/,
-      "no worker": /it has no worker/,
+      "no worker": /it ha[sd] no worker/,
       "worker offline": /rollup-worker is offline/,
       "pool full": /last heartbeat was/,
       "awaiting input": /waits? for input/,
@@ -296,7 +296,7 @@ function queuePaused(isChanged: boolean): Blocker {
 function noWorker(isOffline: boolean): Blocker {
   return (world) => {
     const place = world.place("orders", "prod", { pool: { status: "NOT_READY" }, beat: isOffline ? 0 : null });
-    const leaf = isOffline ? ["orders-worker", /offline/] : [/it has no worker/];
+    const leaf = isOffline ? ["orders-worker", /offline/] : [/it ha[sd] no worker/];
     return {
       place,
       run: world.late(place, "blocked-run"),

@@ -63,6 +63,7 @@ export async function playReal(only: string | undefined, log: (text: string) => 
     for (const one of placed)
       for (const scope of scopesOf(one.composed)) {
         const ask = argsOf(scope, one);
+        await one.real.beat();
         played.push(judge(one, scope, await pagesOf((args) => product.call("diagnose", args), ask, scope)));
       }
     return played;

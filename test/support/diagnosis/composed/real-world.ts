@@ -114,6 +114,11 @@ export class RealWorlds {
     for (const [pool, name] of this.workers) await this.driver.worker(pool, name);
   }
 
+  /** The workers of one world send a heartbeat now. */
+  async beat(prefix: string): Promise<void> {
+    for (const [pool, name] of this.workers) if (pool.startsWith(prefix)) await this.driver.sendHeartbeat(name);
+  }
+
   /** Prefect writes events in their order: those that came before this one are written. Not `settled`: automations of worlds seem to act. */
   private async written(): Promise<void> {
     const id = Bun.randomUUIDv7();
@@ -184,6 +189,10 @@ export class RealWorld {
 
   idOf(id: string): string {
     return this.ids.get(id) ?? id;
+  }
+
+  beat(): Promise<void> {
+    return this.all.beat(this.prefix);
   }
 
   nameOf(name: string): string {
