@@ -1,8 +1,13 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startReplayServer } from "../../../src/demo/replay-server.ts";
 import { durationWords } from "../../../src/views/app/parts/time.ts";
 import { VIEWS } from "../../../src/views/calls.ts";
+import { bareEnv, MAIN } from "../../support/process/product.ts";
+import { readLines } from "../../support/process/read-lines.ts";
+import { waitUntil } from "../../support/time/wait-until.ts";
 import { ageMs, audit, openBrowser, SCREENSHOTS, type Scheme, waitFor, waitUntilDrawn } from "./browser.ts";
 import { startDemoWeb } from "./demo-web.ts";
 
@@ -254,6 +259,39 @@ describe("the page at /web", () => {
       if (view === "events" || view === "dashboard")
         expect(await opened.page.locator(".bars [fill='url(#gap)'] rect").count()).toBeGreaterThan(0);
     }
+  });
+
+  test("behind `serve --http` is drawn for a caller with a token of the service, and shows others why not", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "prefect-mcp-service-"));
+    const token = "t".repeat(43);
+    const prefect = await startReplayServer();
+    const child = Bun.spawn([process.execPath, MAIN, "serve", "--http", "--port", "0"], {
+      env: bareEnv({
+        HOME: folder,
+        PREFECT_API_URL: prefect.url,
+        PREFECT_MCP_DATA_DIR: folder,
+        PREFECT_MCP_HTTP_TOKENS: token,
+      }),
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    const lines: string[] = [];
+    void readLines(child.stderr, (line) => void lines.push(line));
+    const origin = await waitUntil("the address", () => /serves MCP at (http\S+)\/mcp/.exec(lines.join("\n"))?.[1]);
+    const open = (own: string) =>
+      browser.open(`${origin}/web#${new URLSearchParams({ token: own, view: "dashboard" })}`);
+    await using allowed = await open(token);
+    await waitUntilDrawn(allowed.page);
+    expect(await allowed.page.locator("h2").first().textContent()).toMatch(/^\d+ flow runs? /);
+    for (const wrong of ["x".repeat(43), ""]) {
+      await using refused = await open(wrong);
+      await waitUntilDrawn(refused.page);
+      expect(await refused.page.locator("[role=alert]").textContent()).toContain("bearer token");
+      expect(await refused.page.locator(".counts").count()).toBe(0);
+    }
+    child.kill("SIGTERM");
+    await child.exited;
+    await prefect.stop();
+    rmSync(folder, { recursive: true, force: true });
   });
 
   test("says that the program has ended, and keeps what it has drawn until then", async () => {
