@@ -326,8 +326,11 @@ describe("a change", () => {
       expect(answer.structured).toMatchObject({ complete: true, done: preview.count, of: preview.count });
       expect(sent()).toEqual(confirmed.requests);
       const recordedAs = /^(change_flow_run|run_deployment)$/.test(tool) ? "event" : "reading";
-      for (const result of answer.structured.results)
-        expect(result).toMatchObject({ recorded_at: expect.any(String), recorded_as: recordedAs });
+      const { results, notes = [] } = answer.structured;
+      // The record may not follow Prefect yet, or be late: then the answer says so.
+      const isNoted = notes.some((note: string) => note.startsWith("The record has not seen "));
+      for (const result of results)
+        expect(result).toMatchObject(isNoted ? {} : { recorded_at: expect.any(String), recorded_as: recordedAs });
       await effect(answer);
 
       const replayed = await call(tool, { ...given, confirm: confirmed.confirm });
