@@ -2,7 +2,6 @@
  * Calls that continue after their request was answered. They are held in memory, each for one caller of one tenant, and their results
  * until their time to live has passed.
  */
-import { randomBytes } from "node:crypto";
 import type { Clock } from "../../lib/clock.ts";
 import type { Sentence } from "../../lib/shown-text.ts";
 import { addMs, type LocalUs, type SteadyMs } from "../../lib/time.ts";
@@ -76,7 +75,7 @@ export class TaskStore<Result> {
     const livesMs = Math.min(MAX_TTL_MS, Math.max(MIN_TTL_MS, Math.floor(ttlMs ?? MAX_TTL_MS)));
     const task: Held<Result> = {
       // Who knows the id and is this caller gets the result: 128 random bits.
-      id: randomBytes(16).toString("hex"),
+      id: crypto.getRandomValues(new Uint8Array(16)).toHex(),
       owner,
       createdUs: nowUs,
       updatedUs: nowUs,
