@@ -67,6 +67,8 @@ test("every node answers a tenant from the one record, which one node writes", a
     const answer = await waitUntil("an answer from the record", () => ask(node), isSynced);
     expect(answer.structured.coverage).toMatchObject({ complete: true });
   }
+  // The websocket may open after the first catch-up.
+  await waitUntil("a node follows Prefect", () => other.subscribers);
   expect(other.subscribers).toBe(1);
   const forwarded = await Promise.all(nodes.map((node) => metricOf(node, "fleet_forwarded_requests")));
   expect(forwarded.filter((count) => count > 0).length).toBeGreaterThanOrEqual(2);
