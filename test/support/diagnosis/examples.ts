@@ -272,7 +272,7 @@ export const EXAMPLES: Readonly<Record<string, (kind: SubjectKind) => Facts>> = 
       nearNames: [{ expected: "orders.batch-loaded", near: [{ name: "orders.batch.loaded", count: 59 }] }],
     }),
   automation_unknown_resource: (kind) =>
-    automation(kind, { missing: [{ kind: "flow", expected: "ordres", near: ["orders"] }] }),
+    automation(kind, { missing: [{ kind: "flow", expected: "ordres", near: ["orders"], part: "match_related" }] }),
   automation_not_fired: (kind) =>
     automation(kind, {
       replay: {

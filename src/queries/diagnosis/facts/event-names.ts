@@ -70,13 +70,14 @@ const ROLES = {
 export function missingResources(db: RecordDb, automation: Automation): MissingResource[] {
   const trigger = readTrigger(automation.trigger);
   if (trigger === null) return [];
-  const found = eventTriggers(trigger).flatMap(({ match, match_related }) =>
-    [match, ...match_related].flatMap((labels) => missingOf(db, labels)),
-  );
+  const found = eventTriggers(trigger).flatMap(({ match, match_related }) => [
+    ...missingOf(db, match, "match"),
+    ...match_related.flatMap((labels) => missingOf(db, labels, "match_related")),
+  ]);
   return [...new Map(found.map((one) => [`${one.kind} ${one.expected}`, one])).values()];
 }
 
-function missingOf(db: RecordDb, labels: LabelSpec): MissingResource[] {
+function missingOf(db: RecordDb, labels: LabelSpec, part: MissingResource["part"]): MissingResource[] {
   const ids = valuesOf(labels[RESOURCE_ID]).map(splitResourceId);
   const kinds = [...ids.map(({ kind }) => kind.replace(/^prefect\./, "")), ...valuesOf(labels[RESOURCE_ROLE])];
   const [kind] = kinds.flatMap((one) => ROLES[one as keyof typeof ROLES] ?? []);
@@ -94,7 +95,7 @@ function missingOf(db: RecordDb, labels: LabelSpec): MissingResource[] {
   const near = [...new Set(objects.map(({ name }) => name))]
     .filter((name) => isNear(expected, name))
     .slice(0, MAX_NEAR);
-  return [{ kind, expected, near }];
+  return [{ kind, expected, near, part }];
 }
 
 function valuesOf(value: unknown): string[] {

@@ -177,6 +177,8 @@ export interface MissingResource {
   readonly expected: string;
   /** Names that differ in little, the nearest first. */
   readonly near: readonly string[];
+  /** Part of the trigger that names it. */
+  readonly part: "match" | "match_related";
 }
 
 export interface NearNames {

@@ -146,13 +146,13 @@ export const automationUnknownResource: CauseModule = {
     automations
       .filter(({ automation }) => automation.enabled !== false && !isPast)
       .flatMap(({ automation, missing }) =>
-        missing.map(({ kind, expected, near }) => ({
+        missing.map(({ kind, expected, near, part }) => ({
           code: "automation_unknown_resource",
           severity: near.length > 0 || asked !== null ? ("problem" as const) : ("note" as const),
-          summary: sentence`The trigger of automation ${asName(automation.name)} names the ${LABELS[kind]} ${asName(expected)}, which does not exist${near.length === 0 ? own(": it was deleted, or the name is wrong") : sentence`, while ${nameList(near)} does: the name is most likely misspelt`}.`,
+          summary: sentence`The trigger of automation ${asName(automation.name)} names in ${asName(part)} the ${LABELS[kind]} ${asName(expected)}, which does not exist${near.length === 0 ? own(": it was deleted, or the name is wrong") : sentence`, while ${nameList(near)} does: the name is most likely misspelt`}.`,
           evidence: {
             ...automationEvidence(automation),
-            names: { kind, name: expected },
+            names: { kind, name: expected, in: part },
             ...(near.length > 0 ? { near } : {}),
           },
           fix: sentence`Write ${near[0] === undefined ? sentence`a ${LABELS[kind]} that exists` : asName(near[0])} in its trigger, in the UI or with a corrected file. To see it: prefect automation inspect --id ${asShellWord(automation.id)} --yaml`,
