@@ -1,12 +1,9 @@
 /** Changes of one file's text, each proven: the new text parses to the old values with exactly the intended difference. Pure. */
 import type { Entry } from "./client.ts";
-import type { FileFormat, Member } from "./formats/format.ts";
+import { type FileFormat, type Member, UneditableError } from "./formats/format.ts";
 import { isPlainTable, valueIn, withValue } from "./formats/nested.ts";
 
 const MARK = "\uFEFF";
-
-/** The reason is for people and has no values of the file in it. */
-export class UneditableError extends Error {}
 
 interface Intent {
   readonly change: (text: string) => string;
@@ -23,8 +20,9 @@ function proven(format: FileFormat, text: string, { change, expected, comparable
   try {
     after = change(bare);
     if (Bun.deepEquals(comparable(format.parse(after)), comparable(expected(before)))) return mark + after;
-  } catch {
-    // The same as a wrong result.
+  } catch (error) {
+    if (error instanceof UneditableError) throw error;
+    // Any other one is the same as a wrong result.
   }
   throw new UneditableError("its way of writing this table cannot be edited without touching something else");
 }

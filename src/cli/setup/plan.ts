@@ -1,20 +1,12 @@
 /** What `setup` would change for one client. Files are read, nothing is written. */
 import { AppError } from "../../errors.ts";
-import { asPlace, asReason, quote, sentence } from "../../lib/shown-text.ts";
+import { asPlace, asReason, own, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
 import type { Entry, Machine, McpClient } from "./client.ts";
 import { type Backup, type ConfigFile, readConfigFile } from "./config-file.ts";
-import {
-  readEntry,
-  UneditableError,
-  withEntry,
-  withListed,
-  withOnlyEntry,
-  withoutEntry,
-  withoutListed,
-} from "./edit-config.ts";
-import type { FileFormat } from "./formats/format.ts";
+import { readEntry, withEntry, withListed, withOnlyEntry, withoutEntry, withoutListed } from "./edit-config.ts";
+import { type FileFormat, UneditableError } from "./formats/format.ts";
 import { loadFormat } from "./formats/load-format.ts";
-import { isOurs, type KnownEntry, knownEntry, variablesKey } from "./known-entry.ts";
+import { isInContainer, isOurs, type KnownEntry, knownEntry, variablesKey } from "./known-entry.ts";
 import type { ClientLaunch } from "./launch.ts";
 import { textBefore } from "./text-before.ts";
 
@@ -90,7 +82,7 @@ export async function planAdding(input: PlanInput): Promise<ClientPlan> {
   const file = readConfigFile(client.file(machine));
   const before = file.text ?? "";
   const known = editing(file, () => readEntry(format, before, path));
-  if (known !== undefined && !isOurs(known, input.words)) throw foreignEntry(file, name);
+  if (known !== undefined && !isOurs(known, input.words)) throw foreignEntry(file, name, known);
   const next = editing(file, () => {
     if (isReplacing) return withOnlyEntry(format, before, path, entry);
     const variables = variablesKey(known);
@@ -127,7 +119,7 @@ export async function planRemoving({ client, machine, name, words }: EntryPlace)
   const known = editing(file, () => readEntry(format, before, path));
   const plan = { client, shown: "", isOff: false };
   if (known === undefined) return { ...plan, action: "absent", changes: [] };
-  if (!isOurs(known, words)) throw foreignEntry(file, name);
+  if (!isOurs(known, words)) throw foreignEntry(file, name, known);
   const exact = textBefore(file, {
     isFromBefore: (text) => readEntry(format, text, path) === undefined,
     again: (text, later) => withEntry(format, text, path, readEntry(format, later, path) as Entry),
@@ -166,10 +158,18 @@ async function ruleChanges({ allowing }: McpClient, machine: Machine, edit: Edit
   return [{ file, ...(exact ?? { next, obsolete: [] }) }];
 }
 
-function foreignEntry({ path }: ConfigFile, name: string): AppError {
+function foreignEntry({ path }: ConfigFile, name: string, entry: unknown): AppError {
   return new AppError("invalid_config", sentence`${asPlace(path)} has another server of the name ${quote(name)}.`, {
-    hint: "Choose another name with --name, or remove that entry first.",
+    hint: sentence`${whatItIs(entry)} It is left alone: choose another name with --name, or remove that entry first.`,
   });
+}
+
+/** Without its arguments, which may be private. */
+function whatItIs(entry: unknown): Sentence {
+  if (isInContainer(entry)) return own("That one runs this program in a container.");
+  const known = knownEntry(entry);
+  if (known === null) return own("That one has no command that is started, as a server over HTTP.");
+  return sentence`That one is started by ${quote(known.command.split(/[\\/]/).at(-1) ?? "")}, not as this program.`;
 }
 
 function editing<T>({ path }: ConfigFile, edit: () => T): T {

@@ -3,6 +3,9 @@
 export type ConfigFormat = "json" | "toml" | "yaml";
 export type Member = string | number | boolean | readonly string[] | { readonly [key: string]: Member };
 
+/** The reason is for people and has no values of the file in it. */
+export class UneditableError extends Error {}
+
 /** Works on texts without a byte order mark. A text that is empty counts as an empty table. */
 export interface FileFormat {
   /** The whole file as plain values. Throws an Error with the reason when the text is not valid. */

@@ -1,10 +1,11 @@
 /**
- * Edits of YAML. Where a table is written as a block, which is how clients write it, only the lines of the edited member change: the parser's
- * own output would also align comments and quotes of all others. Elsewhere its output is used, which keeps comments and order.
+ * Edits of YAML. Only the lines of the edited member change. The parser's own output is never used for a whole file: it would delete comments,
+ * align others, and write numbers in another way (`017`, `1e3`, more than 53 bits). A table that is not written as a block, which is how
+ * clients write it, is refused.
  */
 import { Document, isMap, isScalar, type Pair, parseDocument, type YAMLMap } from "yaml";
-import type { FileFormat, Member } from "./format.ts";
-import { isPlainTable, nested } from "./nested.ts";
+import { type FileFormat, type Member, UneditableError } from "./format.ts";
+import { isPlainTable, nested, valueIn } from "./nested.ts";
 
 type Path = readonly string[];
 
@@ -36,10 +37,6 @@ function styleOf(text: string): Style {
 }
 
 const lineBreakOf = (text: string) => (text.includes("\r\n") ? "\r\n" : "\n");
-
-function write(document: Document, text: string): string {
-  return document.toString(styleOf(text)).replaceAll(/\r?\n/g, lineBreakOf(text));
-}
 
 /** The lines of `key: value` at a column. */
 function memberLines(text: string, key: string, value: unknown, column: number): string {
@@ -79,63 +76,102 @@ function pairOf({ map }: Block, key: string): Pair | undefined {
   return map.items.find((pair) => isScalar(pair.key) && pair.key.value === key);
 }
 
-function splice(text: string, from: number, to: number, insert: string): string {
-  const before = text.slice(0, from);
-  const gap = before === "" || before.endsWith("\n") || insert === "" ? "" : lineBreakOf(text);
-  return before + gap + insert + text.slice(to);
+/** Whole lines at an offset; `rest` is what follows. */
+function splice(text: string, at: number, lines: string, rest: string = text.slice(at)): string {
+  const before = text.slice(0, at);
+  const gap = before === "" || before.endsWith("\n") ? "" : lineBreakOf(text);
+  return before + gap + lines + rest;
 }
 
-/** Null where the lines are not known. */
-function setLines(document: Document, text: string, path: Path, value: Member): string | null {
+/** Behind a key: nothing, null or an empty table in one line, and a comment. Groups: what is replaced, and what stays. */
+const EMPTY_VALUE = /^([ \t]*:(?:[ \t]+(?:\{[ \t]*\}|~|null))?)([ \t]*(?:[ \t]#[^\n]*)?)(\r?\n|$)/;
+
+/** Writes the members of a table that has none, below its key. */
+function fillEmpty(text: string, { key }: Pair, inner: string): string {
+  const from = isScalar(key) ? (key.range?.[1] ?? -1) : -1;
+  const [line, , rest = "", end] = from < 0 ? [] : (EMPTY_VALUE.exec(text.slice(from)) ?? []);
+  if (line === undefined) throw notBlock();
+  const before = `${text.slice(0, from)}:${rest}${end}`;
+  return splice(before, before.length, inner, text.slice(from + line.length));
+}
+
+function notBlock(): UneditableError {
+  return new UneditableError(
+    "this table cannot be edited: it is written in braces or in another form than lines below its key",
+  );
+}
+
+function setLines(document: Document, text: string, path: Path, value: Member): string {
+  if (isMap(document.contents) && document.contents.items.length === 0) return setFirst(text, path, value);
   const depth = path.findLastIndex((_, index) => blockAt(document, text, path.slice(0, index)) !== null);
   const block = depth === -1 ? null : blockAt(document, text, path.slice(0, depth));
-  const [key = "", ...rest] = path.slice(Math.max(0, depth));
-  if (block === null) return null;
+  if (block === null) throw notBlock();
+  const [key = "", ...rest] = path.slice(depth);
   const known = pairOf(block, key);
-  const lines = memberLines(text, key, nested(rest, value), block.column);
-  if (known !== undefined) {
-    const extent = rest.length === 0 ? extentOf(text, known) : null;
-    return extent && splice(text, extent[0], extent[1], lines);
+  if (known === undefined) {
+    const last = block.map.items.at(-1);
+    const extent = last && extentOf(text, last);
+    if (!extent) throw notBlock();
+    return splice(text, extent[1], memberLines(text, key, nested(rest, value), block.column));
   }
-  const last = block.map.items.at(-1);
-  const extent = last && extentOf(text, last);
-  return extent ? splice(text, extent[1], extent[1], lines) : null;
+  const [inner, ...deeper] = rest;
+  if (inner !== undefined) {
+    const column = block.column + styleOf(text).indent;
+    return fillEmpty(text, known, memberLines(text, inner, nested(deeper, value), column));
+  }
+  const extent = extentOf(text, known);
+  if (extent === null) throw notBlock();
+  const scalar = scalarRange(text, known, value);
+  if (scalar !== null) return text.slice(0, scalar[0]) + scalarText(text, value) + text.slice(scalar[1]);
+  return splice(text, extent[0], memberLines(text, key, value, block.column), text.slice(extent[1]));
 }
 
-function removeLines(document: Document, text: string, path: Path): string | null {
+/** The first member of a file that has none: behind its comments, or instead of `{}`. */
+function setFirst(text: string, path: Path, value: Member): string {
+  const [key = "", ...rest] = path;
+  const lines = memberLines(text, key, nested(rest, value), 0);
+  if (/^\s*\{\s*\}\s*$/.test(text)) return lines;
+  if (/^[ \t]*[^\s#]/m.test(text.replaceAll(/^---[ \t]*\r?$/gm, ""))) throw notBlock();
+  return splice(text, text.length, lines);
+}
+
+/** Where both values take one line, only the value changes, so that a comment behind it stays. */
+function scalarRange(text: string, { value }: Pair, next: Member): readonly [number, number] | null {
+  const range = isScalar(value) ? value.range : null;
+  if (!range || typeof next === "object" || range[0] === range[1]) return null;
+  return text.slice(range[0], range[1]).includes("\n") || scalarText(text, next).includes("\n")
+    ? null
+    : [range[0], range[1]];
+}
+
+function scalarText(text: string, value: Member): string {
+  return new Document(value).toString(styleOf(text)).trimEnd();
+}
+
+function removeLines(document: Document, text: string, path: Path): string {
   const block = blockAt(document, text, path.slice(0, -1));
   const known = block === null ? undefined : pairOf(block, path.at(-1) ?? "");
-  if (block === null || known === undefined || block.map.items.length === 1) return null;
-  const extent = extentOf(text, known);
-  return extent && splice(text, extent[0], extent[1], "");
+  const extent = known === undefined ? null : extentOf(text, known);
+  if (block === null || extent === null) throw notBlock();
+  const shorter = text.slice(0, extent[0]) + text.slice(extent[1]);
+  if (block.map.items.length > 1 || path.length === 1) return shorter;
+  // A key without lines below it would be null, and not a table.
+  const above = blockAt(document, text, path.slice(0, -2));
+  const parent = above === null ? undefined : pairOf(above, path.at(-2) ?? "");
+  const end = parent !== undefined && isScalar(parent.key) ? parent.key.range?.[1] : undefined;
+  if (end === undefined || !/^[ \t]*:[ \t]*(?:[ \t]#[^\n]*)?\r?\n/.test(text.slice(end))) throw notBlock();
+  const colon = text.indexOf(":", end) + 1;
+  return `${shorter.slice(0, colon)} {}${shorter.slice(colon)}`;
 }
 
 export const yamlFormat: FileFormat = {
   parse: (text) => read(text).toJS(),
-  set(text, path, value) {
-    const document = read(text);
-    const lines = setLines(document, text, path, value);
-    if (lines !== null) return lines;
-    const parents = path.slice(0, -1).map((_, index) => path.slice(0, index + 1));
-    for (const parent of parents) {
-      if (document.getIn(parent) === null || document.getIn(parent) === undefined)
-        document.setIn(parent, document.createNode({}));
-    }
-    document.setIn(path, document.createNode(value));
-    return write(document, text);
-  },
+  set: (text, path, value) => setLines(read(text), text, path, value),
   append(text, path, values) {
     const document = read(text);
-    if (document.getIn(path) === undefined) document.setIn(path, document.createNode([]));
-    for (const value of values) document.addIn(path, value);
-    return write(document, text);
+    const known = valueIn(document.toJS(), path);
+    return setLines(document, text, path, [...(Array.isArray(known) ? (known as string[]) : []), ...values]);
   },
-  remove(text, path) {
-    const document = read(text);
-    const lines = removeLines(document, text, path);
-    if (lines !== null) return lines;
-    document.deleteIn(path);
-    return write(document, text);
-  },
+  remove: (text, path) => removeLines(read(text), text, path),
   show: (path, value) => new Document(nested(path, value)).toString({ lineWidth: 0 }).trimEnd(),
 };

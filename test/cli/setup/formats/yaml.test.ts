@@ -71,6 +71,58 @@ other: "y"`;
     expect(() => add("a: &a\n  b: 1\nextensions: *a\n")).toThrow("cannot be edited");
   });
 
+  // Numbers that the parser would write in another way, and comments at every place.
+  const RAW = `# mine
+ACCOUNT:   12345678901234567890  # account
+mode: 017
+mask: 0xFF
+plus: +1
+big: 1e3
+list: [ a,b ]   # flow
+`;
+
+  test.each([
+    ["empty", "extensions:\n"],
+    ["empty, with a comment", "extensions:  # none yet\n"],
+    ["empty, with comments below it", "extensions:\n  # none yet\n"],
+    ["an empty flow table", "extensions: {}\n"],
+    ["an empty flow table with a comment", "extensions: { }   # none yet\n"],
+    ["null", "extensions: ~ # none yet\n"],
+    ["at the end without a line end", "extensions: {}"],
+  ])("is written below a table that is %s, and every line outside of the entry stays", (_, extensions) => {
+    for (const text of [`${RAW}${extensions}`, ...(extensions.endsWith("\n") ? [`${extensions}${RAW}`] : [])]) {
+      const added = add(text);
+      expect(yamlFormat.parse(added)).toMatchObject({ extensions: { prefect: ENTRY } });
+      for (const line of RAW.trimEnd().split("\n")) expect(added).toContain(`${line}\n`);
+      expect(added.match(/# none yet/g)).toEqual(text.match(/# none yet/g));
+      expect(add(added)).toBe(added);
+      // Something else has changed since.
+      const changed = added.replace("big: 1e3", "big: 1e3\nnew: 0o17 # mine");
+      const removed = withoutEntry(yamlFormat, changed, PATH);
+      expect(yamlFormat.parse(removed)).toMatchObject({ extensions: {} });
+      expect(removed).not.toContain("/b/bun");
+      for (const line of RAW.trimEnd().split("\n")) expect(removed).toContain(`${line}\n`);
+      expect(removed).toContain("new: 0o17 # mine\n");
+    }
+  });
+
+  test.each([
+    ["braces with members", "extensions: { a: { b: 1 } }\n"],
+    ["braces of several lines", "extensions: {\n}\n"],
+    ["an explicit key", "? extensions\n"],
+    ["an explicit key with a value", "? extensions\n: a: 1\n"],
+    ["an anchor", "extensions: &all {}\n"],
+  ])("in %s is refused with what to do, instead of writing the whole file in another way", (_, extensions) => {
+    expect(() => add(RAW + extensions)).toThrow(/in braces or in another form|cannot be edited/);
+  });
+
+  test("that exists keeps the comment behind a value that changes", () => {
+    const text = "extensions:\n  prefect:\n    cmd: old # was this\n    args: []\n    enabled: false # off\n";
+    expect(add(text)).toBe(
+      "extensions:\n  prefect:\n    cmd: /b/bun # was this\n    args:\n      - /p.js\n    enabled: false # off\n",
+    );
+  });
+
   test("that is removed leaves all others", () => {
     expect(yamlFormat.parse(withoutEntry(yamlFormat, add(FILE), PATH))).toEqual(yamlFormat.parse(FILE));
   });
