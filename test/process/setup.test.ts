@@ -89,6 +89,36 @@ describe("setup", () => {
     expect((await setup(place, ["--client", "cursor", "--yes"])).stdout).toEndWith("Nothing was written.\n");
   });
 
+  test.each([
+    [
+      "a container of this program",
+      { command: "docker", args: ["run", "-i", "ghcr.io/x/prefect-mcp-bun:0.1.0", "serve", "--profile", "prod"] },
+      "That one runs this program in a container.",
+    ],
+    [
+      "a server over HTTP",
+      { url: "https://prefect-mcp-bun.example.com/mcp" },
+      "That one has no command that is started, as a server over HTTP.",
+    ],
+    [
+      "another program in a folder of the name",
+      { command: "/usr/bin/python", args: ["/home/me/prefect-mcp-bun/other_server.py"] },
+      'That one is started by "python", not as this program.',
+    ],
+  ])("leaves %s alone, also with --replace and --remove, and says what it is", async (_, entry, what) => {
+    using place = makePlace();
+    const path = join(place.dir, ".cursor", "mcp.json");
+    const text = JSON.stringify({ mcpServers: { prefect: entry } });
+    mkdirSync(join(place.dir, ".cursor"));
+    writeFileSync(path, text);
+    for (const flag of ["--replace", "--remove"]) {
+      const { code, stdout } = await setup(place, ["--client", "cursor", "--yes", flag]);
+      expect(stdout).toContain(`has another server of the name "prefect".\n  ${what} It is left alone: choose another`);
+      expect(code).toBe(1);
+      expect(readFileSync(path, "utf8")).toBe(text);
+    }
+  });
+
   test("keeps what was added to its entry by hand, until it is asked to replace it", async () => {
     using place = makePlace();
     const path = join(place.dir, ".cursor", "mcp.json");

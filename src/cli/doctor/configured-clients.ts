@@ -12,7 +12,7 @@ import { readConfigFile } from "../setup/config-file.ts";
 import { readEntry } from "../setup/edit-config.ts";
 import { loadFormat } from "../setup/formats/load-format.ts";
 import { isPlainTable } from "../setup/formats/nested.ts";
-import { isOurs, type KnownEntry, knownEntry } from "../setup/known-entry.ts";
+import { isInContainer, isOurs, type KnownEntry, knownEntry } from "../setup/known-entry.ts";
 import type { DoctorFinding } from "./finding.ts";
 import { bareEnvironment, callOnce } from "./round-trip.ts";
 
@@ -29,6 +29,8 @@ interface Found {
   readonly file: string;
   readonly name: string;
   readonly entry: KnownEntry;
+  /** It runs an image, which `setup` does not write. */
+  readonly isContainer: boolean;
 }
 
 export async function checkConfiguredClients(input: ConfiguredClients): Promise<DoctorFinding[]> {
@@ -60,8 +62,9 @@ async function entriesOf(client: McpClient, { machine, command }: ConfiguredClie
     const servers = readEntry(await loadFormat(client.format), text, client.servers);
     const entries = isPlainTable(servers) ? Object.entries(servers) : [];
     return entries.flatMap(([name, value]) => {
-      const entry = isOurs(value, command) ? knownEntry(value) : null;
-      return entry === null ? [] : [{ client, file: path, name, entry }];
+      const isContainer = isInContainer(value);
+      const entry = isContainer || isOurs(value, command) ? knownEntry(value) : null;
+      return entry === null ? [] : [{ client, file: path, name, entry, isContainer }];
     });
   } catch (error) {
     const reason = toAppError(error).code === "internal" ? asReason(String((error as Error).message)) : null;
@@ -78,7 +81,7 @@ function answerOf({ command, args, env }: Launch, { machine, clock, signal }: Co
   return callOnce([command, ...args], start);
 }
 
-function findingOf({ client, file, name, entry }: Found, problem: string | null): DoctorFinding {
+function findingOf({ client, file, name, entry, isContainer }: Found, problem: string | null): DoctorFinding {
   const who = sentence`${asPlace(client.title)}, server ${asName(name)} in ${asPlace(file)}`;
   if (entry.isOff) {
     const what = sentence`${who}: it is switched off there.`;
@@ -92,13 +95,16 @@ function findingOf({ client, file, name, entry }: Found, problem: string | null)
     level: "fix",
     area: "client",
     what: sentence`${who}: its command does not start the server: ${asReason(problem)}.`,
-    fix: writeAgain(client, name),
+    fix: isContainer
+      ? own("Start the command of the entry in a shell: the container program says there why it fails.")
+      : writeAgain(client, name),
   };
 }
 
 /** A command that only the PATH of a shell leads to works here and not in a program that was started from the desktop. */
-function pathFindings({ client, name, entry }: Found, { machine }: ConfiguredClients): DoctorFinding[] {
-  if (!client.isDesktop || entry.isOff || machine.platform === "win32" || isAbsolute(entry.command)) return [];
+function pathFindings({ client, name, entry, isContainer }: Found, { machine }: ConfiguredClients): DoctorFinding[] {
+  if (isContainer || !client.isDesktop || entry.isOff || machine.platform === "win32" || isAbsolute(entry.command))
+    return [];
   if (Bun.which(entry.command, { PATH: "/usr/local/bin:/usr/bin:/bin" }) !== null) return [];
   const what = sentence`${asPlace(client.title)} starts ${asName(entry.command)} by its name. Started from the desktop it does not have the PATH of this shell, and may not find it.`;
   return [{ level: "warn", area: "client", what, fix: writeAgain(client, name) }];

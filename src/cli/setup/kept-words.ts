@@ -2,9 +2,46 @@
 import { append } from "../../lib/lists.ts";
 import type { Launch } from "./client.ts";
 
-/** A bundle or source of this program, its package with or without a version, or the compiled program. */
-const PROGRAM = /([\\/]|^)prefect-mcp-bun(@[^\\/]*)?(-[a-z]+-[a-z0-9]+)?(\.exe)?$|\.[cm]?[jt]s$/i;
-const BUN = /([\\/]|^)bun(\.exe)?$/i;
+/** The compiled program, under the names of its releases. */
+const COMPILED = /([\\/]|^)prefect-mcp-bun(-[a-z]+-[a-z0-9]+)?(\.exe|\.cmd)?$/i;
+/** Programs that run a script or fetch a package, and the words between them and its name. */
+const RUNNERS: Readonly<Record<string, ReadonlySet<string>>> = {
+  bun: new Set(["run", "x"]),
+  bunx: new Set(),
+  node: new Set(),
+  npx: new Set(),
+  npm: new Set(["exec", "x"]),
+  pnpx: new Set(),
+  pnpm: new Set(["dlx", "exec"]),
+  yarn: new Set(["dlx", "exec"]),
+};
+/** Flags of runners whose value is the next word. */
+const WITH_VALUE =
+  /^(--(env-file|cwd|preload|require|import|config|define|tsconfig-override|conditions|registry|package)|-[rcdp])$/;
+
+export interface ProgramWord {
+  readonly word: string;
+  /** Its place among the arguments; -1: the command itself. */
+  readonly at: number;
+}
+
+function baseName(command: string): string {
+  return (command.split(/[\\/]/).at(-1) ?? "").toLowerCase().replace(/\.(exe|cmd)$/, "");
+}
+
+/** The program that a command starts: itself, or what a runner is given. Null for a command that is no known runner. */
+export function programWord({ command, args }: Pick<Launch, "command" | "args">): ProgramWord | null {
+  if (COMPILED.test(command)) return { word: command, at: -1 };
+  const isShell = baseName(command) === "cmd" && /^\/c$/i.test(args[0] ?? "");
+  const runner = RUNNERS[baseName(isShell ? (args[1] ?? "") : command)];
+  if (runner === undefined) return null;
+  for (let at = isShell ? 2 : 0; at < args.length; at += 1) {
+    const word = args[at] ?? "";
+    if (WITH_VALUE.test(word)) at += 1;
+    else if (!word.startsWith("-") && !runner.has(word)) return { word, at };
+  }
+  return null;
+}
 
 export interface KeptWords {
   /** Flags of Bun itself, before the program: `--smol`. */
@@ -17,11 +54,13 @@ export const NO_WORDS: KeptWords = { ofBun: [], ofProgram: [] };
 
 /** The words of a command that `setup` did not write itself: all but Bun, or another runner, and the program. */
 export function keptWords({ command, args }: Pick<Launch, "command" | "args">): KeptWords {
-  if (PROGRAM.test(command)) return { ofBun: [], ofProgram: args };
-  const at = args.findIndex((word) => PROGRAM.test(word));
-  if (at === -1) return NO_WORDS;
-  const isBun = BUN.test(command) && args[0] !== "x";
-  return { ofBun: isBun ? args.slice(0, at).filter((word) => word !== "run") : [], ofProgram: args.slice(at + 1) };
+  const program = programWord({ command, args });
+  if (program === null) return NO_WORDS;
+  const isBun = program.at > 0 && baseName(command) === "bun" && args[0] !== "x";
+  return {
+    ofBun: isBun ? args.slice(0, program.at).filter((word) => word !== "run") : [],
+    ofProgram: args.slice(program.at + 1),
+  };
 }
 
 interface Group {

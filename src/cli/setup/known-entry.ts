@@ -1,14 +1,34 @@
 /** What is read out of an entry that a client's file has already, in whichever of the clients' shapes. Pure. */
 import type { Launch } from "./client.ts";
 import { isPlainTable } from "./formats/nested.ts";
+import { programWord } from "./kept-words.ts";
 
-/** Whether an entry starts this program, from wherever it was installed. `words`: those that start this one. */
+/** The package, with or without a version. */
+const PACKAGE = /^prefect-mcp-bun(@[^\\/]*)?$/;
+/** A bundle or the source of this program, from wherever it was installed. */
+const SCRIPT = /[\\/]prefect-mcp-bun(\.[cm]?[jt]s)?$|[\\/]prefect-mcp-bun[\\/]src[\\/]main\.ts$/;
+const IMAGE = /([\\/]|^)prefect-mcp-bun([:@][^\\/]*)?$/;
+
+/**
+ * Whether an entry starts this program. Its command and the word of the program decide, because a name in a folder, a URL or an image says
+ * nothing about what is started, and what is ours is changed and removed. `words`: those that start this one.
+ */
 export function isOurs(entry: unknown, words: readonly string[]): boolean {
-  const text = JSON.stringify(entry) ?? "";
-  if (text.includes("prefect-mcp-bun")) return true;
+  const known = knownEntry(entry);
+  if (known === null) return false;
   // Other servers are started by the same Bun, so the last word is compared and not the first one.
-  const program = words.at(-1);
-  return program !== undefined && text.includes(JSON.stringify(program));
+  const own = words.at(-1);
+  if (known.command === own) return true;
+  const program = programWord(known);
+  if (program === null) return false;
+  return program.at === -1 || program.word === own || PACKAGE.test(program.word) || SCRIPT.test(program.word);
+}
+
+/** Whether an entry runs an image of this program. `setup` does not touch it: the container has other files and another Prefect. */
+export function isInContainer(entry: unknown): boolean {
+  const known = knownEntry(entry);
+  if (known === null || !/([\\/]|^)(docker|podman|nerdctl)(\.exe)?$/i.test(known.command)) return false;
+  return known.args.some((word) => IMAGE.test(word));
 }
 
 export interface KnownEntry extends Launch {

@@ -79,7 +79,7 @@ test("an entry that is switched off, a command by its name and a file that is no
   write(".cline/data/settings/cline_mcp_settings.json", {
     mcpServers: { prefect: { command: "bunx", args: ["prefect-mcp-bun"], disabled: true } },
   });
-  write(".kiro/settings/mcp.json", { mcpServers: { other: { command: "no-such-bunx", args: ["prefect-mcp-bun"] } } });
+  write(".kiro/settings/mcp.json", { mcpServers: { other: { command: "prefect-mcp-bun-no-such", args: [] } } });
   write(".gemini/settings.json", '{"mcpServers": ');
   expect(await check()).toEqual([
     [
@@ -99,7 +99,7 @@ test("an entry that is switched off, a command by its name and a file that is no
     ],
     [
       "warn",
-      "Kiro starts no-such-bunx by its name. Started from the desktop it does not have the PATH of this shell, and may not find it.",
+      "Kiro starts prefect-mcp-bun-no-such by its name. Started from the desktop it does not have the PATH of this shell, and may not find it.",
       "Run `prefect-mcp-bun setup --client kiro --name other`, which writes absolute paths.",
     ],
   ]);
