@@ -49,6 +49,8 @@ export interface FleetStore extends AsyncDisposable {
   status(): Promise<FleetStatus>;
   /** Drops the connections: after calls that were not answered, which later ones would wait for. */
   reconnect(): void;
+  /** The same for the connection on which `renew` asks. */
+  reconnectSession(): void;
 }
 
 export interface FleetStatus {

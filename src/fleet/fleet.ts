@@ -7,6 +7,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
 import { NEVER_MS, type SteadyMs } from "../lib/time.ts";
 import type { FleetStore, NodeReport, TenantName } from "./fleet-store.ts";
+import { KnownOwners } from "./known-owners.ts";
 import { LeaseHolder, type Sighting } from "./lease/lease-holder.ts";
 import type { NodeSession } from "./lease/lease-rules.ts";
 import { LEASE_TIMING, type LeaseTiming } from "./lease/timing.ts";
@@ -36,11 +37,6 @@ export interface HeldLease {
 }
 
 const TICK_MS = 250;
-/** An owner that the database named is asked this long without looking again. */
-const OWNER_FRESH_MS = 2_000;
-const MAX_OWNERS = 100_000;
-/** A node that did not answer is not asked for this long. */
-const SILENT_MS = 2_000;
 /** Longest wait of a request for a tenant that is being closed here. After it, the answer is a live one. */
 const LEAVE_WAIT_MS = 3_000;
 
@@ -49,11 +45,12 @@ export class Fleet implements AsyncDisposable {
   private readonly options: FleetOptions;
   private readonly timing: LeaseTiming;
   private readonly calls: StoreCalls;
+  /** Renewals, on a connection of their own. */
+  private readonly renewals: StoreCalls;
   private readonly ending = new AbortController();
   private readonly losses = new Set<(tenants: readonly string[] | "all") => Promise<void>>();
   private readonly claiming = new Map<string, Promise<TenantPlacement>>();
-  private readonly owners = new Map<string, { readonly incarnation: string; readonly readMs: SteadyMs }>();
-  private readonly silent = new Map<string, SteadyMs>();
+  private readonly owners: KnownOwners;
   private readonly leaving = new Map<string, Promise<void>>();
   private readonly endings = new Set<string>();
   private readonly moves = new TenantMoves();
@@ -62,14 +59,20 @@ export class Fleet implements AsyncDisposable {
   private isBegun = false;
   private isBeginning = false;
   private isDraining = false;
-  private wasHeld = false;
+  /** Since when its session is not held; `NEVER_MS` while it is, or after its tenants were closed. */
+  private lapsedMs: SteadyMs = NEVER_MS;
+  private hasOpen = false;
   private lastError = "";
   private address = "";
 
   constructor(options: FleetOptions) {
     this.options = options;
     this.timing = options.timing ?? LEASE_TIMING;
-    this.calls = new StoreCalls(options.store, options.clock, this.timing.answerMs);
+    const { store, clock } = options;
+    const { answerMs: withinMs } = this.timing;
+    this.calls = new StoreCalls({ clock, withinMs, maxUnanswered: 2, reconnect: () => store.reconnect() });
+    this.renewals = new StoreCalls({ clock, withinMs, maxUnanswered: 1, reconnect: () => store.reconnectSession() });
+    this.owners = new KnownOwners(clock);
     this.holder = new LeaseHolder(crypto.randomUUID(), this.timing);
     this.probes = new PeerProbes(options.clock);
   }
@@ -135,9 +138,8 @@ export class Fleet implements AsyncDisposable {
     if (!(await this.isLeft(tenant.key))) return { kind: "live", why: "owner" };
     const nowMs = this.nowMs();
     if (this.holder.fence(tenant.key, nowMs) !== null) return { kind: "own" };
-    const known = this.owners.get(tenant.key);
-    const isFresh = known !== undefined && nowMs - known.readMs < OWNER_FRESH_MS;
-    if (isFresh && known.incarnation !== this.incarnation) return this.peer(known.incarnation);
+    const known = this.owners.owner(tenant.key);
+    if (known !== null && known !== this.incarnation) return this.peer(known);
     if (!this.isHeld) return { kind: "live", why: "database" };
     const running = this.claiming.get(tenant.key);
     if (running) return running;
@@ -150,8 +152,8 @@ export class Fleet implements AsyncDisposable {
 
   /** The node did not answer, or does not own the tenant. */
   mistrust(incarnation: string, tenant: string, isSilent: boolean): void {
-    this.owners.delete(tenant);
-    if (isSilent) this.silent.set(incarnation, this.nowMs());
+    this.owners.forget(tenant);
+    if (isSilent) this.owners.putSilent(incarnation);
   }
 
   /** A session by its name in a session id; the newest of that name. */
@@ -188,7 +190,7 @@ export class Fleet implements AsyncDisposable {
     await this.lost([tenant]);
     const fence = this.holder.released(tenant);
     const { incarnation } = this.holder;
-    this.owners.delete(tenant);
+    this.owners.forget(tenant);
     if (fence !== null)
       await this.ask(() => this.options.store.release(tenant, incarnation, fence)).catch(() => undefined);
   }
@@ -218,8 +220,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   private isReachable(incarnation: string): boolean {
-    const silentMs = this.silent.get(incarnation) ?? NEVER_MS;
-    return this.nowMs() - silentMs >= SILENT_MS && !this.probes.isSilent(incarnation);
+    return !this.owners.isSilent(incarnation) && !this.probes.isSilent(incarnation);
   }
 
   private async find(tenant: TenantName, { isForwarded, prove, recordFence }: PlaceOptions): Promise<TenantPlacement> {
@@ -268,10 +269,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   private remember(tenant: string, incarnation: string): TenantPlacement {
-    this.owners.delete(tenant);
-    this.owners.set(tenant, { incarnation, readMs: this.nowMs() });
-    const oldest = this.owners.size > MAX_OWNERS ? this.owners.keys().next().value : undefined;
-    if (oldest !== undefined) this.owners.delete(oldest);
+    this.owners.put(tenant, incarnation);
     return this.peer(incarnation);
   }
 
@@ -295,7 +293,7 @@ export class Fleet implements AsyncDisposable {
     const { holder } = this;
     const nowMs = this.nowMs();
     if (holder.isRenewalDue(nowMs)) void this.renew(holder, nowMs);
-    this.checkHeld();
+    this.checkHeld(nowMs);
     // Not awaited: nothing may delay the next renewal.
     for (const sighting of holder.endable(nowMs)) void this.endSession(sighting);
     if (!this.isDraining) this.moveOne(nowMs);
@@ -332,7 +330,7 @@ export class Fleet implements AsyncDisposable {
     const sent = holder.renewalSent(sentMs);
     const request = { incarnation: holder.incarnation, isDraining: this.isDraining, report: report() };
     try {
-      const renewal = await this.ask(() => store.renew(request));
+      const renewal = await this.renewals.ask(() => store.renew(request));
       holder.renewalAnswered(renewal, sent, this.nowMs());
       this.noticeNodes(renewal.sessions);
       if (this.lastError !== "") this.options.logger.info("the fleet's database answers again");
@@ -346,22 +344,32 @@ export class Fleet implements AsyncDisposable {
   private noticeNodes(sessions: readonly NodeSession[]): void {
     const present = new Set(sessions.map(({ incarnation }) => incarnation));
     this.probes.keepOnly(present);
-    for (const incarnation of this.silent.keys()) if (!present.has(incarnation)) this.silent.delete(incarnation);
+    this.owners.keepOnly(present);
     if (!this.moves.noticeNodes(sessions, this.nowMs())) return;
     const twins = sessions.filter(({ name, incarnation }) => name === this.name && incarnation !== this.incarnation);
     this.options.logger.info("nodes of the fleet", { nodes: sessions.length, same_name: twins.length });
   }
 
-  /** Closes what belongs to leases that are not held any more, and begins a new session after the old one was ended. */
-  private checkHeld(): void {
-    const { isHeld } = this;
-    if (this.wasHeld && !isHeld) {
-      this.options.logger.warn("this node owns no tenants any more and answers live");
-      void this.lost("all");
+  /** Closes what belongs to leases that are lost, and begins a new session after the old one was ended. */
+  private checkHeld(nowMs: SteadyMs): void {
+    const { isHeld, holder, timing } = this;
+    if (isHeld) {
+      this.hasOpen = true;
+      this.lapsedMs = NEVER_MS;
+    } else if (this.hasOpen) {
+      if (this.lapsedMs === NEVER_MS) {
+        this.lapsedMs = nowMs;
+        this.options.logger.warn("this node could not renew its session in time and answers live");
+      }
+      // A session that is renewed late still has its leases, and no other node may have ended it earlier.
+      if (holder.isEnded || nowMs - this.lapsedMs >= timing.observeMs - timing.holdMs) {
+        this.hasOpen = false;
+        this.options.logger.warn("this node owns no tenants any more");
+        void this.lost("all");
+      }
     }
-    this.wasHeld = isHeld;
-    if (!this.holder.isEnded || this.isDraining) return;
-    this.holder = new LeaseHolder(crypto.randomUUID(), this.timing);
+    if (!holder.isEnded || this.isDraining) return;
+    this.holder = new LeaseHolder(crypto.randomUUID(), timing);
     this.isBegun = false;
   }
 

@@ -1,25 +1,33 @@
-import type { Clock } from "../lib/clock.ts";
-import type { FleetStore } from "./fleet-store.ts";
+import { type Clock, nextTask } from "../lib/clock.ts";
 
-/** After so many calls without an answer the connections to the database are replaced. */
-const MAX_UNANSWERED = 2;
+export interface StoreCallsOptions {
+  readonly clock: Clock;
+  readonly withinMs: number;
+  /** After so many calls without an answer their connections to the database are replaced. */
+  readonly maxUnanswered: number;
+  reconnect(): void;
+}
 
 /** Calls to the fleet's database that fail when they are not answered in time. */
 export class StoreCalls {
-  private readonly store: FleetStore;
-  private readonly clock: Clock;
-  private readonly withinMs: number;
+  private readonly options: StoreCallsOptions;
+  /** Calls without an answer, on the connections of now and since the last answer. */
   private unanswered = 0;
+  /** Grows when the connections are replaced. */
+  private round = 0;
 
-  constructor(store: FleetStore, clock: Clock, withinMs: number) {
-    this.store = store;
-    this.clock = clock;
-    this.withinMs = withinMs;
+  constructor(options: StoreCallsOptions) {
+    this.options = options;
   }
 
   async ask<T>(call: () => Promise<T>): Promise<T> {
+    const { round } = this;
     const answered = new AbortController();
-    const late = this.clock.sleep(this.withinMs, answered.signal).then(() => {
+    const { clock, withinMs } = this.options;
+    const late = clock.sleep(withinMs, answered.signal).then(async () => {
+      // On a busy node the answer may have arrived and not be read yet.
+      if (!answered.signal.aborted) await nextTask();
+      if (!answered.signal.aborted) this.countLate(round);
       throw new Error("the fleet's database does not answer");
     });
     const running = call();
@@ -30,15 +38,18 @@ export class StoreCalls {
       const result = await Promise.race([running, late]);
       this.unanswered = 0;
       return result;
-    } catch (error) {
-      this.unanswered += 1;
-      if (this.unanswered >= MAX_UNANSWERED) {
-        this.unanswered = 0;
-        this.store.reconnect();
-      }
-      throw error;
     } finally {
       answered.abort();
     }
+  }
+
+  /** An error is an answer. A call of earlier connections, which failed because they were replaced, must not replace the new ones. */
+  private countLate(round: number): void {
+    if (round !== this.round) return;
+    this.unanswered += 1;
+    if (this.unanswered < this.options.maxUnanswered) return;
+    this.unanswered = 0;
+    this.round += 1;
+    this.options.reconnect();
   }
 }

@@ -33,23 +33,37 @@ const SESSION_COLUMNS = {
   isDraining: node.isDraining,
 } as const;
 
+/** Of the function `claim`, see migrations.ts. Numbers of eight bytes arrive as text. */
+type ClaimRow =
+  | { kind: "ended" }
+  | { kind: "owned"; owner: string }
+  | { kind: "held"; number: string; counted: string };
+
 class PostgresStore implements FleetStore {
   private readonly url: string;
   private client: Client;
+  /** One connection for the node's own session: a renewal waits for no claim, and is not cut when claims are not answered. */
+  private sessionClient: Client;
 
   constructor(url: string) {
     this.url = url;
-    this.client = this.connect();
+    this.client = this.connect(MAX_CONNECTIONS);
+    this.sessionClient = this.connect(1);
   }
 
   reconnect(): void {
-    const old = this.client;
-    this.client = this.connect();
-    void old.end({ timeout: 0 }).catch(() => undefined);
+    endNow(this.client);
+    this.client = this.connect(MAX_CONNECTIONS);
+  }
+
+  reconnectSession(): void {
+    endNow(this.sessionClient);
+    this.sessionClient = this.connect(1);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.client.end({ timeout: 1 }).catch(() => undefined);
+    const clients = [this.client, this.sessionClient];
+    await Promise.all(clients.map((client) => client.end({ timeout: 1 }).catch(() => undefined)));
   }
 
   async begin(description: NodeDescription): Promise<void> {
@@ -59,14 +73,15 @@ class PostgresStore implements FleetStore {
   }
 
   async renew({ incarnation, isDraining, report }: RenewalRequest): Promise<Renewal> {
-    const db = this.db();
-    const renewed = await db
+    const db = drizzle(this.sessionClient);
+    const renewing = db
       .update(node)
       .set({ renewals: sql`${node.renewals} + 1`, isDraining, report, renewedAt: sql`now()` })
       .where(and(eq(node.incarnation, incarnation), eq(node.isEnded, false)))
       .returning({ renewals: node.renewals });
-    const [own] = renewed;
-    return { isAccepted: own !== undefined, renewals: own?.renewals ?? 0, sessions: await this.sessions() };
+    // Sent together, on the one connection in this order.
+    const [[own], sessions] = await Promise.all([renewing.execute(), this.sessions()]);
+    return { isAccepted: own !== undefined, renewals: own?.renewals ?? 0, sessions };
   }
 
   async end(incarnation: string, renewals: number | null): Promise<boolean> {
@@ -84,28 +99,13 @@ class PostgresStore implements FleetStore {
     return ended.length > 0;
   }
 
-  claim({ key, url }: TenantName, incarnation: string, above: number): Promise<ClaimResult> {
-    return this.db().transaction(async (tx): Promise<ClaimResult> => {
-      // This also locks the session, so that it cannot be ended while it gets the lease.
-      const [own] = await tx
-        .update(node)
-        .set({ renewals: sql`${node.renewals} + 1` })
-        .where(and(eq(node.incarnation, incarnation), eq(node.isEnded, false)))
-        .returning({ renewals: node.renewals });
-      if (!own) return { kind: "ended" };
-      await tx.insert(tenant).values({ key, url }).onConflictDoNothing();
-      await tx.insert(lease).values({ tenant: key, incarnation: null, fence: 0 }).onConflictDoNothing();
-      const [held] = await tx.select().from(lease).where(eq(lease.tenant, key)).for("update");
-      if (!held) throw new Error("the lease is missing");
-      if (held.incarnation !== null && held.incarnation !== incarnation) {
-        // Not locked: a session that is not ended here may be ended a moment later, but never the other way round.
-        const [owner] = await tx.select().from(node).where(eq(node.incarnation, held.incarnation));
-        if (owner && !owner.isEnded) return { kind: "owned", incarnation: held.incarnation };
-      }
-      const fence = Math.max(held.fence, above) + 1;
-      await tx.update(lease).set({ incarnation, fence, sinceAt: sql`now()` }).where(eq(lease.tenant, key));
-      return { kind: "held", fence, renewals: own.renewals };
-    });
+  async claim({ key, url }: TenantName, incarnation: string, above: number): Promise<ClaimResult> {
+    const [row] = await this.db().execute<ClaimRow>(
+      sql`SELECT * FROM prefect_mcp_fleet.claim(${key}, ${url}, ${incarnation}::uuid, ${above}::bigint)`,
+    );
+    if (row === undefined || row.kind === "ended") return { kind: "ended" };
+    if (row.kind === "owned") return { kind: "owned", incarnation: row.owner };
+    return { kind: "held", fence: Number(row.number), renewals: Number(row.counted) };
   }
 
   async release(key: string, incarnation: string, fence: number): Promise<void> {
@@ -177,9 +177,9 @@ class PostgresStore implements FleetStore {
     return drizzle(this.client);
   }
 
-  private connect(): Client {
+  private connect(max: number): Client {
     return postgres(this.url, {
-      max: MAX_CONNECTIONS,
+      max,
       connect_timeout: CONNECT_SECONDS,
       idle_timeout: 60,
       // Named statements would fail behind a pooler that gives each transaction another connection.
@@ -190,10 +190,8 @@ class PostgresStore implements FleetStore {
   }
 
   private async sessions(): Promise<NodeSession[]> {
-    return this.db()
-      .select({
-        ...SESSION_COLUMNS,
-      })
+    return drizzle(this.sessionClient)
+      .select({ ...SESSION_COLUMNS })
       .from(node)
       .where(eq(node.isEnded, false))
       .orderBy(node.beganAt);
@@ -212,4 +210,9 @@ class PostgresStore implements FleetStore {
       }
     });
   }
+}
+
+/** Calls that it has not answered fail. */
+function endNow(client: Client): void {
+  void client.end({ timeout: 0 }).catch(() => undefined);
 }

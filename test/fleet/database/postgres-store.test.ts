@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
+import { SQL } from "bun";
 import { type Postgres, startPostgres } from "../../../scripts/postgres.ts";
 import { openPostgresStore } from "../../../src/fleet/database/postgres-store.ts";
 import type { FleetStore } from "../../../src/fleet/fleet-store.ts";
@@ -96,4 +97,33 @@ test("a session is ended or renewed, never both, and an ended one gets no tenant
     const owner = await store.owner(`round-${round}`);
     expect(owner).toBe(isEnded || claimed.kind === "ended" ? null : incarnation);
   }
+});
+
+test("a session is renewed while more claims than there are connections wait", async () => {
+  const incarnation = crypto.randomUUID();
+  await store.begin(aNode(incarnation));
+  await store.claim(aTenant("slow"), incarnation, 0);
+  const sql = new SQL(`${server.url}/postgres`, { max: 1 });
+  const unlock = Promise.withResolvers<void>();
+  const locked = Promise.withResolvers<void>();
+  const holding = sql.begin(async (tx) => {
+    await tx`SELECT FROM prefect_mcp_fleet.lease WHERE tenant = 'slow' FOR UPDATE`;
+    locked.resolve();
+    await unlock.promise;
+  });
+  await locked.promise;
+  let settled = 0;
+  const claims = Array.from({ length: 6 }, () =>
+    store.claim(aTenant("slow"), incarnation, 0).finally(() => {
+      settled += 1;
+    }),
+  );
+  const renewed = await store.renew(renewal(incarnation));
+  // No claim holds the row of the session while it waits.
+  expect([renewed.isAccepted, settled]).toEqual([true, 0]);
+  unlock.resolve();
+  await holding;
+  await sql.end();
+  const fences = (await Promise.all(claims)).map((claim) => (claim.kind === "held" ? claim.fence : 0));
+  expect(fences.toSorted()).toEqual([2, 3, 4, 5, 6, 7]);
 });
