@@ -23,6 +23,7 @@ import { AccountBudgets } from "./account-budgets.ts";
 import { createInstance, type Instance } from "./instance.ts";
 import { fatalProblem, type SettingsSource } from "./settings-source.ts";
 import { toolProblems } from "./tool-settings.ts";
+import type { WriterStarts } from "./writer-starts.ts";
 
 export interface AppOptions {
   readonly settings: SettingsSource;
@@ -43,6 +44,8 @@ export interface AppOptions {
   readonly liveOnly?: Sentence;
   /** Shared by the applications of one process: Prefect counts the requests of all workspaces of an account together. */
   readonly accounts?: AccountBudgets;
+  /** Shared by the applications of a server with many tenants. */
+  readonly starts?: WriterStarts;
   /** Calls can name each profile as their workspace. */
   readonly offersProfiles?: boolean;
   /** Longest wait for the Worker to finish when the application ends. */
@@ -178,7 +181,7 @@ class Application implements App {
   }
 
   private openInstance(resolved: ResolvedSettings): void {
-    const { entry, version, clock, logger, label, answerBudget, lease, liveOnly } = this.options;
+    const { entry, version, clock, logger, label, answerBudget, lease, liveOnly, starts } = this.options;
     const onChange = (change: ChangeNotice) => {
       for (const listener of this.changeListeners) listener(change);
     };
@@ -194,6 +197,7 @@ class Application implements App {
       ...(label === undefined ? {} : { label }),
       ...(answerBudget === undefined ? {} : { answerBudget }),
       ...(lease === undefined ? {} : { lease }),
+      ...(starts === undefined ? {} : { starts }),
       ...(liveOnly === undefined ? {} : { liveOnly }),
     });
     if (this.isFollowing) this.followInstance();

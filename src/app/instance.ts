@@ -23,6 +23,7 @@ import type { ChangeNotice } from "../sync/context/changes.ts";
 import { firstRecordFileOf, toConnection } from "./connection.ts";
 import { createRecordReader, type RecordReader } from "./record.ts";
 import { createSyncWorker, type SyncWorker } from "./sync-worker.ts";
+import type { WriterStarts } from "./writer-starts.ts";
 
 /** One Prefect workspace as the settings describe it: read-only connection, API client and the Worker that writes the record. */
 export interface Instance {
@@ -53,6 +54,8 @@ export interface InstanceOptions {
   readonly lease?: HeldLease;
   /** In a fleet: why the record is neither read nor written; answers come from Prefect alone, and say it. */
   readonly liveOnly?: Sentence;
+  /** Shared by the instances of a server with many tenants. */
+  readonly starts?: WriterStarts;
 }
 
 /** Disk and network are first used by a query. Throws AppError `invalid_config` without an API URL. */

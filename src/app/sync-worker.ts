@@ -8,6 +8,7 @@ import type { LiveBatch } from "../model/events/live-batch.ts";
 import type { AccountBudget } from "../prefect/transport/account-budget.ts";
 import type { ChangeNotice } from "../sync/context/changes.ts";
 import { decode, encode, type FromWorker, type ToWorker } from "./worker-messages.ts";
+import type { EndStart, WriterStarts } from "./writer-starts.ts";
 
 /** The Worker that writes the record, as the main thread uses it. It is restarted when it ends. */
 export interface SyncWorker {
@@ -34,6 +35,8 @@ export interface SyncWorkerOptions {
   readonly lease?: HeldLease;
   /** The requests to the account, of all its workspaces. */
   readonly account?: AccountBudget | undefined;
+  /** Shared by the Workers of a server with many tenants. Absent: it starts at once. */
+  readonly starts?: WriterStarts | undefined;
 }
 
 /** After running for this time the wait before the next restart is short again. */
@@ -60,6 +63,8 @@ class RestartingWorker implements SyncWorker {
   private unsavedChars = 0;
   private worker: Worker | null = null;
   private isReady = false;
+  /** While it starts, or waits for its turn to do so. */
+  private endStart: EndStart | null = null;
   private isFollowing = false;
   private markedMs = NEVER_MS;
   private spawnedMs = NEVER_MS;
@@ -96,6 +101,7 @@ class RestartingWorker implements SyncWorker {
     const { worker } = this;
     if (worker) this.post({ type: "stop" });
     this.stopping.abort();
+    this.endStart?.();
     if (!worker) return;
     const giveUp = new AbortController();
     const isClosed = await Promise.race([
@@ -125,7 +131,18 @@ class RestartingWorker implements SyncWorker {
   }
 
   private spawn(): void {
-    if (this.worker || this.stopping.signal.aborted) return;
+    if (this.worker || this.endStart || this.stopping.signal.aborted) return;
+    const { starts } = this.options;
+    if (starts) this.endStart = starts.add(() => this.start());
+    else this.start();
+  }
+
+  private started(): void {
+    this.endStart?.();
+    this.endStart = null;
+  }
+
+  private start(): void {
     const worker = new Worker(this.options.entry);
     this.worker = worker;
     this.spawnedMs = this.options.clock.steadyMs();
@@ -140,6 +157,7 @@ class RestartingWorker implements SyncWorker {
   private receive(worker: Worker, message: FromWorker): void {
     if (worker !== this.worker) return;
     if (message.type === "ready") this.onReady(worker);
+    else if (message.type === "started") this.started();
     else if (message.type === "change") this.options.onChange(message.change);
     else if (message.type === "lease") this.answerLease(worker, message.askedMs);
     else if (message.type === "saved") this.unsavedChars = Math.max(0, this.unsavedChars - message.chars);
@@ -166,6 +184,7 @@ class RestartingWorker implements SyncWorker {
     if (worker !== this.worker) return;
     this.worker = null;
     this.isReady = false;
+    this.started();
     // What the old Worker had not processed is lost.
     this.unsavedChars = this.waiting.reduce((sum, text) => sum + text.length, 0);
     this.closed.resolve();

@@ -29,6 +29,8 @@ export type ToWorker =
 export type FromWorker =
   /** The Worker receives messages from now on; earlier ones would be lost. */
   | { readonly type: "ready" }
+  /** The record was opened, or it could not be and is tried again. */
+  | { readonly type: "started" }
   | { readonly type: "change"; readonly change: ChangeNotice }
   /** Asks for how long the lease is held. `askedMs`: the Worker's own steady clock, which the answer repeats. */
   | { readonly type: "lease"; readonly askedMs: number }

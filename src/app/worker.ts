@@ -47,6 +47,7 @@ class SessionHost {
   private readonly backoff = new Backoff({ firstMs: 500, maxMs: 10_000 });
   private readonly following = Promise.withResolvers<void>();
   private session: SyncSession | null = null;
+  private hasStarted = false;
   /** By this thread's steady clock. */
   private leaseUntilMs: SteadyMs = NEVER_MS;
   private readonly leased = Promise.withResolvers<void>();
@@ -92,11 +93,13 @@ class SessionHost {
           ...(account ? { account } : {}),
         });
         lastError = "";
+        this.started();
         await this.follow(this.session);
       } catch (error) {
         const { code, message, hint = null } = toAppError(error);
         if (message !== lastError) logger.error("recording stopped and is tried again", { code, error: message, hint });
         lastError = message;
+        this.started();
       } finally {
         this.session?.close();
         this.session = null;
@@ -104,6 +107,11 @@ class SessionHost {
       await systemClock.sleep(this.backoff.next(), signal);
     }
     this.send({ type: "stopped" });
+  }
+
+  private started(): void {
+    if (!this.hasStarted) this.send({ type: "started" });
+    this.hasStarted = true;
   }
 
   /** The time that the main thread grants counts from when it was asked, so that a late message grants no more. */

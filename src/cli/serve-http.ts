@@ -1,4 +1,5 @@
 import { lookup } from "node:dns/promises";
+import { availableParallelism } from "node:os";
 import { createConfirmations } from "../acting/confirmations.ts";
 import { AccountBudgets } from "../app/account-budgets.ts";
 import { firstRecordFileOf } from "../app/connection.ts";
@@ -7,6 +8,7 @@ import type { SettingsSource } from "../app/settings-source.ts";
 import { createTenantApps, settingsFor } from "../app/tenant-apps.ts";
 import { VERSION } from "../app/version.ts";
 import { openWorkspaces } from "../app/workspaces/open-workspaces.ts";
+import { WriterStarts } from "../app/writer-starts.ts";
 import { credentialsOf } from "../config/credentials.ts";
 import type { ResolvedSettings, Settings } from "../config/settings.ts";
 import { AppError, toAppError } from "../errors.ts";
@@ -53,7 +55,8 @@ export async function serveUntilAborted(
   }
   const confirmations = createConfirmations(systemClock);
   const accounts = new AccountBudgets(systemClock);
-  const common = { entry: ctx.entry, version: VERSION, clock: systemClock, logger, confirmations, accounts };
+  const starts = new WriterStarts(systemClock, Math.max(1, availableParallelism()));
+  const common = { entry: ctx.entry, version: VERSION, clock: systemClock, logger, confirmations, accounts, starts };
   const apps = createTenantApps({ ...common, base });
   const { fleet: fleetSettings } = base().settings;
   const joined =

@@ -10,6 +10,7 @@ self.onmessage = (event: MessageEvent) => {
   if (message.type !== "save-live") return;
   const order = message.batch?.rows[0]?.id;
   received.push(`save ${order}`);
+  if (order === "started") say({ type: "started" });
   if (order === "crash") throw new Error("crashed as ordered");
   // Batches called "slow" are never processed.
   if (order !== "slow") say({ type: "saved", chars: String(event.data).length });

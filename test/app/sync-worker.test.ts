@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { createSyncWorker } from "../../src/app/sync-worker.ts";
+import { WriterStarts } from "../../src/app/writer-starts.ts";
 import { loadSettings } from "../../src/config/load-settings.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { createLogger } from "../../src/lib/logger.ts";
@@ -21,7 +22,7 @@ const batch = (id: string, chars = 0): LiveBatch => ({
   readUs: 1,
 });
 
-function start() {
+function start(starts?: WriterStarts) {
   const log: string[] = [];
   const changes: (readonly string[])[] = [];
   const waiting: (() => void)[] = [];
@@ -30,6 +31,7 @@ function start() {
     settings,
     version: "1",
     clock: systemClock,
+    starts,
     logger: createLogger("warn", (line) => void log.push(line)),
     onChange: ({ kinds }) => {
       changes.push(kinds);
@@ -113,5 +115,25 @@ describe("the sync Worker", () => {
     worker.saveLive(batch("late"));
     await worker.stop(1000);
     expect(log).toEqual([]);
+  });
+
+  test("waits for its turn to start, which ends when another has opened its record or is stopped", async () => {
+    const starts = new WriterStarts(systemClock, 1);
+    const [first, second, third, fourth] = [start(starts), start(starts), start(starts), start(starts)];
+    const order: string[] = [];
+    for (const [name, { report }] of Object.entries({ first, second, third, fourth }))
+      void report().then(() => order.push(name));
+    await first.report();
+    expect(order).toEqual(["first"]);
+    // It waits, and makes room for the others.
+    await third.worker.stop(1000);
+    first.worker.saveLive(batch("started"));
+    await second.report();
+    await first.report();
+    expect(order).toEqual(["first", "second"]);
+    await second.worker.stop(1000);
+    expect(await fourth.report()).toContain("open");
+    expect(order).toEqual(["first", "second", "fourth"]);
+    await Promise.all([first.worker.stop(1000), fourth.worker.stop(1000)]);
   });
 });
