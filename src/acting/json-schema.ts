@@ -24,11 +24,13 @@ function innermost(message: string): string {
  * The same schema where a value chooses by its `type` among alternatives: only that one, so that the problem is about it and not about
  * the alternatives that are not meant.
  */
-function narrowed(schema: Schema, value: unknown, root: Schema): Schema {
+function narrowed(schema: Schema, value: unknown, root: Schema, outer: readonly Schema[] = []): Schema {
   const target = resolved(schema, root);
   if (isJsonObject(value)) {
     const options = alternatives(target).map((one) => resolved(one, root));
-    if (options.length > 0) return chosen(target, options, value, root);
+    // An alternative may lead back to itself.
+    if (outer.includes(target)) return target;
+    if (options.length > 0) return chosen(target, options, value, root, outer);
     if (!isJsonObject(target.properties)) return target;
     const properties = Object.entries(target.properties).map(([name, member]) => [
       name,
@@ -46,12 +48,23 @@ function alternatives({ anyOf, oneOf }: Schema): Schema[] {
   return Array.isArray(options) ? options.filter(isJsonObject) : [];
 }
 
-function chosen(target: Schema, options: readonly Schema[], value: Schema, root: Schema): Schema {
+function chosen(
+  target: Schema,
+  options: readonly Schema[],
+  value: Schema,
+  root: Schema,
+  outer: readonly Schema[],
+): Schema {
   const types = options.map(typesOf);
   if (types.some((names) => names === null)) return target;
+  const { anyOf, oneOf, ...rest } = target;
+  const beside = anyOf === undefined || oneOf === undefined ? rest : { ...rest, oneOf };
   const [only, ...others] = options.filter((_, index) => types[index]?.includes(String(value.type)) === true);
-  if (only !== undefined && others.length === 0) return narrowed(only, value, root);
-  return only === undefined ? { required: ["type"], properties: { type: { enum: types.flat() } } } : target;
+  if (only !== undefined && others.length === 0)
+    return { allOf: [beside, narrowed(only, value, root, [...outer, target])] };
+  const isRequired = options.every(({ required }) => Array.isArray(required) && required.includes("type"));
+  if (only !== undefined || (!isRequired && !Object.hasOwn(value, "type"))) return target;
+  return { required: ["type"], properties: { type: { enum: types.flat() } } };
 }
 
 /** The values of `type` by which an alternative is chosen; null where it has none. */

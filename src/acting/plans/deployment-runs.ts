@@ -83,6 +83,8 @@ async function notesOn(
   const notes: Sentence[] = [];
   if (deployment.paused === true)
     notes.push(own("The deployment is paused: its schedule rests, and this run starts nevertheless."));
+  if (deployment.enforce_parameter_schema === false)
+    notes.push(own("The deployment does not enforce its schema, so the parameters were not checked."));
   if (deployment.work_pool_name === null || deployment.work_pool_name === undefined)
     notes.push(own("The deployment has no work pool, so no worker will start the run."));
   else if (deployment.status === "NOT_READY")

@@ -4,10 +4,14 @@ import { isJsonObject } from "../../lib/exact-json.ts";
 import { asName, asNames, asReason, sentence } from "../../lib/shown-text.ts";
 import { closest } from "../../lib/similar.ts";
 import type { JsonObject } from "../../model/objects.ts";
+import { asPrefectReads } from "../deployment-schema.ts";
 import { schemaProblem } from "../json-schema.ts";
 
-/** A value that Prefect replaces before it validates: a variable, a template. */
-const isTemplate = (value: unknown) => isJsonObject(value) && "__prefect_kind" in value;
+/** A value that Prefect replaces before it validates, or that has such a part: a variable, a template. */
+function isTemplate(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(isTemplate);
+  return isJsonObject(value) && ("__prefect_kind" in value || Object.values(value).some(isTemplate));
+}
 
 /**
  * Throws AppError `invalid_input` for parameters that Prefect would refuse. `defaults`: the deployment's own.
@@ -23,8 +27,9 @@ export async function checkParameters(
   const properties = isJsonObject(schema.properties) ? schema.properties : {};
   const names = Object.keys(properties);
   const unknown = Object.keys(parameters).find((name) => !names.includes(name));
-  // A flow with **kwargs has a schema that allows more.
-  if (unknown !== undefined && schema.additionalProperties !== true && names.length > 0) {
+  const { additionalProperties: more, patternProperties } = schema;
+  const allowsOthers = more === true || isJsonObject(more) || isJsonObject(patternProperties);
+  if (unknown !== undefined && !allowsOthers && names.length > 0) {
     const near = closest(unknown, names, 1)[0];
     throw new AppError(
       "invalid_input",
@@ -35,10 +40,9 @@ export async function checkParameters(
   const required = Array.isArray(schema.required) ? schema.required : [];
   const all = Object.entries({ ...defaults, ...parameters });
   const templates = all.filter(([, value]) => isTemplate(value)).map(([name]) => name);
-  // Prefect takes null for a parameter that is not required.
-  const checked = all.filter(([name, value]) => !isTemplate(value) && (value !== null || required.includes(name)));
+  const checked = Object.fromEntries(all.filter(([, value]) => !isTemplate(value)));
   const plain = { ...schema, required: required.filter((name) => !templates.includes(String(name))) };
-  const problem = await schemaProblem(plain, Object.fromEntries(checked));
+  const problem = await problemOf(asPrefectReads(plain, checked) as JsonObject, checked);
   if (problem === null) return;
   throw new AppError(
     "invalid_input",
@@ -47,4 +51,14 @@ export async function checkParameters(
       hint: sentence`Its parameters: ${asNames(names)}. get_deployments with detail "full" shows the schema. Nothing was sent.`,
     },
   );
+}
+
+async function problemOf(schema: JsonObject, values: JsonObject): Promise<string | null> {
+  try {
+    return await schemaProblem(schema, values);
+  } catch {
+    throw new AppError("invalid_input", "the schema of the deployment's parameters cannot be followed", {
+      hint: "A reference in it leads nowhere, or in a circle; Prefect refuses runs of such a deployment. Nothing was sent.",
+    });
+  }
 }
