@@ -2,6 +2,7 @@
 import type { ServerUs } from "../../lib/time.ts";
 import type { PrefectEvent } from "../../model/events/event.ts";
 import { KINDS, SNAPSHOT_KINDS } from "../../model/kinds.ts";
+import type { SnapshotKind } from "../../model/objects.ts";
 import type { RecordDb } from "../../store/database.ts";
 import type { FoundLog } from "../../store/logs/logs.ts";
 import { findFullNames } from "../../store/objects/objects.ts";
@@ -34,4 +35,9 @@ export function withFullNames(db: RecordDb | null, hits: readonly SearchHit[]): 
     const isFlowRun = hit.kind === "run" && hit.run.type === "flow_run";
     return isFlowRun ? { ...hit, owner: recordedOwnerOf(db, hit.id) } : hit;
   });
+}
+
+/** Deployments and queues are also found by the names of their flows and pools. */
+export function isSearched(kind: SnapshotKind, wants: (kind: SnapshotKind) => boolean): boolean {
+  return wants(kind) || SNAPSHOT_KINDS.some((one) => wants(one) && KINDS[one].parent?.kind === kind);
 }

@@ -47,7 +47,7 @@ import { whyNoRecord } from "../source/no-record.ts";
 import { isOver } from "../source/past-window.ts";
 import { askedWindow } from "../source/run-window.ts";
 import { serverNowUs, statedSkewUs } from "../source/server-time.ts";
-import { type SearchHit, withFullNames } from "./hit-names.ts";
+import { isSearched, type SearchHit, withFullNames } from "./hit-names.ts";
 import { type LiveList, type LiveLists, readLiveLists } from "./live-objects.ts";
 
 export const SEARCH_KINDS = ["event", "log", "flow_run", "task_run", ...SNAPSHOT_KINDS] as const;
@@ -352,7 +352,7 @@ function unsearched(
       );
     }
   }
-  const recorded = SNAPSHOT_KINDS.filter((kind) => wants(kind) && !isLive(kind));
+  const recorded = SNAPSHOT_KINDS.filter((kind) => isSearched(kind, wants) && !isLive(kind));
   const unread: string[] = [];
   for (const kind of recorded) {
     const newest = findFact(db, `newest:${kind}`);

@@ -3,7 +3,8 @@
 import { AppError } from "../../errors.ts";
 import { counted, sentence } from "../../lib/shown-text.ts";
 import type { TimeRange } from "../../model/freshness.ts";
-import { factsOf, nameOf, SNAPSHOT_KINDS, searchedTexts } from "../../model/kinds.ts";
+import { factsOf, KINDS, nameOf, SNAPSHOT_KINDS, searchedTexts } from "../../model/kinds.ts";
+import { fullName } from "../../model/objects/full-name.ts";
 import type { SnapshotKind } from "../../model/objects.ts";
 import { matchesSearch, type SearchTerms, searchWords, shownParts } from "../../model/text/search-terms.ts";
 import { wordsOfAll } from "../../model/text/words.ts";
@@ -123,34 +124,40 @@ interface ObjectText {
   readonly type: SnapshotKind;
   readonly id: string;
   readonly name: string;
+  /** Of a deployment its flow's name, of a queue or worker its pool's; null where there is none, or it is not recorded. */
+  readonly parent: string | null;
   /** Null for kinds that are found by their name alone. */
   readonly doc: string | null;
 }
 
 const WITH_FIELDS = JSON.stringify(SNAPSHOT_KINDS.filter((kind) => factsOf(kind).searchedFields.length > 0));
+const PARENT_KINDS = JSON.stringify([...new Set(SNAPSHOT_KINDS.flatMap((kind) => KINDS[kind].parent?.kind ?? []))]);
 
-/** Objects whose name and searched fields have all the terms, by name. */
+/** Objects whose full name (`flow/deployment`, `pool/queue`) and searched fields have all the terms, by name. */
 export function findObjectsByWords(
   db: RecordDb,
   kinds: readonly SnapshotKind[],
   terms: SearchTerms,
   page: Page,
 ): FoundObject[] {
-  const { where, words } = textCondition(terms, "name || coalesce(doc, '')");
+  const { where, words } = textCondition(terms, "coalesce(parent || '/', '') || name || coalesce(doc, '')");
   const rows = db
     .prepare<ObjectText, string[]>(
-      `SELECT type, id, name, doc FROM (
-         SELECT kind AS type, id, name, iif(kind IN (SELECT value FROM json_each(?)), doc, NULL) AS doc FROM object
-         WHERE deleted_us IS NULL AND kind IN (SELECT value FROM json_each(?))
+      `SELECT type, id, name, parent, doc FROM (
+         SELECT kind AS type, id, name, iif(kind IN (SELECT value FROM json_each(?)), doc, NULL) AS doc,
+           (SELECT p.name FROM object p WHERE p.id = o.parent_id AND p.kind IN (SELECT value FROM json_each(?))) AS parent
+         FROM object o WHERE deleted_us IS NULL AND kind IN (SELECT value FROM json_each(?))
        ) WHERE ${where} ORDER BY name, type, id`,
     )
-    .iterate(WITH_FIELDS, JSON.stringify(kinds), ...words);
-  return take(withTexts(rows), terms, page);
+    .iterate(WITH_FIELDS, PARENT_KINDS, JSON.stringify(kinds), ...words);
+  return take(withTexts(rows), terms, page).map(({ type, id, name, texts }) => ({ type, id, name, texts }));
 }
 
-function* withTexts(rows: Iterable<ObjectText>): Generator<FoundObject> {
-  for (const { type, id, name, doc } of rows)
-    yield { type, id, name, texts: doc === null ? [] : searchedTexts(type, JSON.parse(doc)) };
+function* withTexts(rows: Iterable<ObjectText>): Generator<FoundObject & { readonly fullName: string }> {
+  for (const { type, id, name, parent, doc } of rows) {
+    const texts = doc === null ? [] : searchedTexts(type, JSON.parse(doc));
+    yield { type, id, name, fullName: fullName(parent, name), texts };
+  }
 }
 
 /** Those of the objects, as Prefect lists them, whose name and searched fields have all the terms. */
@@ -192,7 +199,7 @@ function textCondition(terms: SearchTerms, text: string): { where: string; words
   return { where: words.length === 0 ? "1" : words.map(() => one).join(" AND "), words };
 }
 
-function take<T extends { readonly name: string; readonly texts?: readonly string[] }>(
+function take<T extends { readonly name: string; readonly fullName?: string; readonly texts?: readonly string[] }>(
   rows: Iterable<T>,
   terms: SearchTerms,
   page: Page,
@@ -200,7 +207,7 @@ function take<T extends { readonly name: string; readonly texts?: readonly strin
   const found: T[] = [];
   let left = page.offset;
   for (const row of rows) {
-    if (!matchesSearch(terms, wordsOfAll([row.name, ...(row.texts ?? [])]))) continue;
+    if (!matchesSearch(terms, wordsOfAll([row.fullName ?? row.name, ...(row.texts ?? [])]))) continue;
     if (left > 0) left -= 1;
     else found.push(row);
     if (found.length === page.limit) break;

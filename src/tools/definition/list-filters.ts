@@ -16,6 +16,8 @@ export interface Criterion {
   readonly of?: FilterKey | undefined;
   /** The argument is an id, a name or a UI link of this kind; the field takes the id. */
   readonly names?: NamedKind;
+  /** The criteria that the argument stands for, each with its part of the value. Absent: this one with the whole value. */
+  readonly parts?: (value: string) => readonly { readonly criterion: Criterion; readonly value: string }[];
   toFilter(value: unknown): JsonObject;
 }
 
@@ -29,6 +31,24 @@ export function byField(field: string, operator: "eq_" | "like_" | "any_" | "all
 export function byName(names: NamedKind, field = "id", of?: FilterKey): Criterion {
   return { field, of, names, toFilter: (id) => ({ any_: [id as string] }) };
 }
+
+/**
+ * A part of the name of a deployment or of its flow; with `/`, the part before it is of the flow and the rest of the deployment.
+ * Prefect's filter matches each of both names alone, and refuses `/` in them.
+ * https://github.com/PrefectHQ/prefect/blob/main/src/prefect/server/schemas/filters.py (DeploymentOrFlowNameFilter)
+ */
+export const byDeploymentName: Criterion = {
+  ...byField("flow_or_deployment_name", "like_"),
+  parts(text) {
+    const slash = text.indexOf("/");
+    if (slash === -1) return [{ criterion: byField("flow_or_deployment_name", "like_"), value: text }];
+    const parts = [
+      { criterion: { ...byField("name", "like_"), of: "flows" as const }, value: text.slice(0, slash).trim() },
+      { criterion: byField("name", "like_"), value: text.slice(slash + 1).trim() },
+    ];
+    return parts.filter(({ value }) => value !== "");
+  },
+};
 
 export const byState: Criterion = {
   field: "state",
@@ -64,7 +84,11 @@ export async function readFilters(
   const add = (argument: string, { of = key, field, toFilter }: Criterion, value: unknown) =>
     addCriterion(set, of, field, toFilter(value), argument);
   // Arguments without a look-up come first, so that a wrong one is refused before Prefect is asked for a name.
-  for (const { argument, criterion } of given) if (!criterion.names) add(argument, criterion, args[argument]);
+  for (const { argument, criterion } of given) {
+    if (criterion.names) continue;
+    const parts = criterion.parts?.(args[argument] as string) ?? [{ criterion, value: args[argument] }];
+    for (const part of parts) add(argument, part.criterion, part.value);
+  }
   if (timeField !== undefined) {
     const { sinceUs, untilUs } = windowArgs(args, ["since", "until"], nowUs);
     const times = timeCriterion(sinceUs, untilUs);

@@ -6,7 +6,7 @@ import { listDeployments, readDeploymentDetail } from "../../queries/objects/dep
 import { joinFreshness } from "../../queries/source/answer.ts";
 import { OBJECT_SORTS } from "../../store/filters/sorts.ts";
 import { MAX_LIMIT, offsetOf } from "../definition/list-arguments.ts";
-import { byField, byName } from "../definition/list-filters.ts";
+import { byDeploymentName, byField, byName } from "../definition/list-filters.ts";
 import { listTool } from "../definition/list-tool.ts";
 import { filterArg, flagArg, listArgs, momentArg, textArg, textsArg } from "../definition/shared-schemas.ts";
 import { withMoment } from "../definition/with-moment.ts";
@@ -54,7 +54,7 @@ export const getDeploymentsTool = withMoment(
       deployment: byName("deployment"),
       flow: byName("flow", "id", "flows"),
       work_pool: byName("work_pool", "id", "work_pools"),
-      name: byField("flow_or_deployment_name", "like_"),
+      name: byDeploymentName,
       paused: byField("paused", "eq_"),
       tags: byField("tags", "all_"),
     },

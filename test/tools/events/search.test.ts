@@ -8,6 +8,7 @@ import { searchTool } from "../../../src/tools/events/search.ts";
 import { getFlowRunLogsTool } from "../../../src/tools/runs/get-flow-run-logs.ts";
 import {
   aDeployment,
+  aFlow,
   aFlowRun,
   aLog,
   anArtifact,
@@ -15,6 +16,8 @@ import {
   anId,
   at,
   aVariable,
+  aWorkPool,
+  aWorkQueue,
   T0_US,
 } from "../../support/builders.ts";
 import { openToolHarness, type ToolHarness } from "../../support/tool-harness.ts";
@@ -53,6 +56,35 @@ test("search finds parts of texts without spaces, and parts of words where asked
   expect((await harness.call(searchTool, { query: "*arce*" })).structured.results).toMatchObject([
     { id: anId(20_002), text: expect.stringContaining("parcel") },
   ]);
+});
+
+test("search finds deployments and queues by the names of their flow and pool, with and without wildcards", async () => {
+  await using harness = await openToolHarness();
+  coverAll(harness);
+  const flows = [aFlow({ id: anId(1), name: "hourly-report" }), aFlow({ id: anId(2), name: "ingest-orders" })];
+  const deployments = ["eu", "us"].map((name, n) => aDeployment({ id: anId(11 + n), name, flow_id: anId(1) }));
+  harness.objects("flow", flows);
+  harness.objects("deployment", [...deployments, aDeployment({ id: anId(13), name: "web", flow_id: anId(2) })]);
+  harness.objects("work_pool", [aWorkPool({ id: anId(3), name: "etl-pool" })]);
+  harness.objects("work_queue", [aWorkQueue({ id: anId(4), name: "reports", work_pool_id: anId(3) })]);
+  const find = async (query: string, kinds?: string[]) => {
+    const { structured } = await harness.call(searchTool, { query, ...(kinds ? { kinds } : {}) });
+    return structured.results.map(({ name }: { name: string }) => name);
+  };
+  expect(await find("ingest-orders/web", ["deployment"])).toEqual(["ingest-orders/web"]);
+  expect(await find("*hourly-report/e*")).toEqual(["hourly-report/eu"]);
+  expect(await find("hourly-report")).toEqual(["hourly-report/eu", "hourly-report", "hourly-report/us"]);
+  expect(await find("hourly-report -us")).toEqual(["hourly-report/eu", "hourly-report"]);
+  expect(await find("etl-pool/reports")).toEqual(["etl-pool/reports"]);
+  expect(await find("ingest-orders/eu")).toEqual([]);
+});
+
+test("search of deployments says that flows were not read, whose names it searches, too", async () => {
+  await using harness = await openToolHarness();
+  harness.objects("deployment", []);
+  const { structured, text } = await harness.call(searchTool, { query: "etl/eu", kinds: ["deployment"] });
+  expect(structured.coverage).toMatchObject({ complete: false });
+  expect(text).toContain("Not yet read from Prefect, and so not searched completely: flow.");
 });
 
 test("search shows a log line around the words, without frames of libraries; with full detail the whole line", async () => {

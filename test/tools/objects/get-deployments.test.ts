@@ -318,3 +318,18 @@ describe("get_deployments in the order of names", () => {
     expect(answer.text).toContain("Names are in the order of their code points here");
   });
 });
+
+test("get_deployments finds names by `flow/deployment`, from the record and live", async () => {
+  await using harness = await openToolHarness();
+  fillRecord(harness);
+  harness.fake.workspace.flows.push(flow, aFlow({ id: anId(91), name: "refunds-etl" }));
+  harness.fake.workspace.deployments.push(nightly, adhoc);
+  for (const fresh of [false, true]) {
+    const find = async (name: string) => ids(await harness.call(getDeploymentsTool, { name, fresh }));
+    expect(await find("orders-etl/nightly")).toEqual([nightly.id]);
+    expect(await find("ETL/Night")).toEqual([nightly.id]);
+    expect(await find("orders-etl/")).toEqual([adhoc.id, nightly.id]);
+    expect(await find("/adhoc")).toEqual([adhoc.id]);
+    expect(await find("refunds-etl/nightly")).toEqual([]);
+  }
+});
