@@ -24,6 +24,7 @@ import {
   fillBuckets,
   type Grouping,
   MAX_BUCKETS,
+  splitTally,
   usualStep,
 } from "./event-tally.ts";
 import { eventWindow, joinGaps } from "./events.ts";
@@ -42,8 +43,12 @@ export interface AggregateQuestion {
 export interface Aggregate {
   /** Buckets in ascending order, including empty ones. Other groups by count, the largest first. */
   readonly groups: readonly EventGroup[];
-  /** Sum of all counts. */
+  /** Number of the events, in a group or not. */
   readonly total: number;
+  /** Of them, those in no group: without a deployment (or, counted by Prefect, with deleted ones only), or no state change. */
+  readonly ungrouped: number;
+  /** How much more than the grouped events the counts add up to, because an event can have several deployments. */
+  readonly repeated: number;
   readonly stepUs: number | null;
   readonly window: TimeRange;
   readonly freshness: Freshness;
@@ -75,10 +80,10 @@ export async function aggregateEvents(ctx: QueryContext, question: AggregateQues
       isEmpty: (tally) => tally.size === 0,
     },
   );
-  const named = by === "deployment" || by === "resource" ? withNames(ctx, value, by) : value;
+  const { groups: tally, total, ungrouped, repeated } = splitTally(value, by);
+  const named = by === "deployment" || by === "resource" ? withNames(ctx, tally, by) : tally;
   const groups = by === "time" ? fillBuckets(named, window, buckets) : largestFirst(named);
-  const total = groups.reduce((sum, group) => sum + group.count, 0);
-  return { groups, total, stepUs: by === "time" ? stepUs : null, window, freshness };
+  return { groups, total, ungrouped, repeated, stepUs: by === "time" ? stepUs : null, window, freshness };
 }
 
 function checkStep(stepUs: number, by: Grouping, window: TimeRange, baseUs: number): void {

@@ -17,7 +17,17 @@ import type { LiveReader } from "../source/live.ts";
 import { serverNowUs } from "../source/server-time.ts";
 import { tallyEvent } from "./count-recorded.ts";
 import { withResource } from "./event-filter.ts";
-import { addGroup, type Buckets, bucketStart, type EventGroup, type Grouping, toStates } from "./event-tally.ts";
+import {
+  addGroup,
+  type Buckets,
+  bucketStart,
+  countOnly,
+  type EventGroup,
+  type Grouping,
+  NO_GROUP,
+  REPEATED,
+  toStates,
+} from "./event-tally.ts";
 import { gapsOf, isFilterRefused, readLiveEvents, withoutRefusedParts, withoutUnreliableParts } from "./live-events.ts";
 
 export type LiveCount = LiveValue<Map<string, EventGroup>>;
@@ -146,7 +156,10 @@ async function totalsOf({ live }: Ask, filters: readonly EventFilter[]): Promise
   return totals;
 }
 
-/** Prefect does not count by deployment, so this takes one total per deployment. */
+/**
+ * Prefect does not count by deployment, so this takes one total per deployment and one of all. Deleted deployments are not listed:
+ * their events are in no group.
+ */
 async function countDeployments(ask: Ask, range: TimeRange): Promise<LiveCount> {
   const { live, ctx } = ask;
   const rows = await live.api.filterObjects("deployment", { limit: ROWS_PER_PAGE, sort: "NAME_ASC" }, live.options());
@@ -155,11 +168,14 @@ async function countDeployments(ask: Ask, range: TimeRange): Promise<LiveCount> 
   const filters = shown.map(({ id }) =>
     within(withResource(ask.filter, { id: [resourceId("deployment", id)] }), range),
   );
-  const totals = await totalsOf(ask, filters);
+  const [all = 0, ...totals] = await totalsOf(ask, [within(ask.filter, range), ...filters]);
   const tally = new Map<string, EventGroup>();
   for (const [index, { id, name }] of shown.entries()) {
     addGroup(tally, { key: id, label: name, count: totals[index] ?? 0, firstUs: null, lastUs: null });
   }
+  const rest = all - totals.reduce((sum, count) => sum + count, 0);
+  if (rest > 0) addGroup(tally, countOnly(NO_GROUP, rest));
+  if (rest < 0) addGroup(tally, countOnly(REPEATED, -rest));
   if (rows.length <= shown.length) return { value: tally };
   return {
     value: tally,

@@ -10,10 +10,21 @@ import {
   countEventsPerHour,
   countEventsPerName,
   countEventsPerResource,
+  countEventsWithDeployment,
   countHoursPerName,
 } from "../../store/events/event-groups.ts";
 import { type EventCursor, findEventSummaries, findEvents } from "../../store/events/events.ts";
-import { addGroup, type Buckets, bucketStart, type EventGroup, type Grouping, toStates } from "./event-tally.ts";
+import {
+  addGroup,
+  type Buckets,
+  bucketStart,
+  countOnly,
+  type EventGroup,
+  type Grouping,
+  NO_GROUP,
+  REPEATED,
+  toStates,
+} from "./event-tally.ts";
 
 type Tally = Map<string, EventGroup>;
 
@@ -69,10 +80,11 @@ function countHours(
 function countRows(
   db: RecordDb,
   range: TimeRange,
-  { event: names }: EventFilter,
+  filter: EventFilter,
   by: Exclude<Grouping, "state">,
   buckets: Buckets,
 ): Tally {
+  const { event: names } = filter;
   const tally: Tally = new Map();
   const add = (groups: readonly EventGroup[]) => {
     for (const group of groups) addGroup(tally, group);
@@ -82,11 +94,21 @@ function countRows(
   else if (by === "deployment") {
     const groups = countEventsPerDeployment(db, range, names);
     add(groups.map((group) => ({ ...group, key: splitResourceId(group.key).key })));
+    const all = [...countRecorded(db, range, filter, "event", buckets).values()];
+    const withDeployment = countEventsWithDeployment(db, range, names);
+    add([
+      countOnly(NO_GROUP, sumOfCounts(all) - withDeployment),
+      countOnly(REPEATED, sumOfCounts(groups) - withDeployment),
+    ]);
   } else {
     const groups = countEventsPerBucket(db, range, buckets, names);
     add(groups.map(({ startUs, ...group }) => ({ ...group, key: String(startUs), label: null })));
   }
   return tally;
+}
+
+function sumOfCounts(groups: readonly { readonly count: number }[]): number {
+  return groups.reduce((sum, { count }) => sum + count, 0);
 }
 
 const CHUNK = 2_000;
@@ -115,7 +137,7 @@ function countEach(db: RecordDb, range: TimeRange, filter: EventFilter, by: Grou
   }
 }
 
-/** Adds an event to its group. By deployment there may be none or several. */
+/** Adds an event to its group. By deployment there may be none (`NO_GROUP`) or several (`REPEATED`). */
 export function tallyEvent(tally: Tally, event: PrefectEvent, by: Grouping, buckets: Buckets): void {
   const us = parseIsoUs(event.occurred) ?? 0;
   const add = (key: string, label: string | null = null) =>
@@ -129,5 +151,7 @@ export function tallyEvent(tally: Tally, event: PrefectEvent, by: Grouping, buck
       if (kind === "prefect.deployment") found.set(key, one[RESOURCE_NAME] ?? found.get(key) ?? null);
     }
     for (const [key, label] of found) add(key, label);
+    addGroup(tally, countOnly(NO_GROUP, found.size === 0 ? 1 : 0));
+    addGroup(tally, countOnly(REPEATED, Math.max(0, found.size - 1)));
   } else add(event.event);
 }

@@ -16,6 +16,34 @@ export interface EventGroup {
   readonly lastUs: ServerUs | null;
 }
 
+/**
+ * Keys of a tally beside its groups. `NO_GROUP` counts the events in no group: without a deployment, or no state change.
+ * `REPEATED` counts how often events of several deployments are in a further group.
+ */
+export const NO_GROUP = "";
+export const REPEATED = "\0";
+
+/** The groups of a tally without those keys, and the number of its events in all. */
+export function splitTally(tally: ReadonlyMap<string, EventGroup>, by: Grouping) {
+  const groups = new Map(tally);
+  // Other groupings have each event in one group, and a resource without an id has the key "".
+  const isPartial = by === "deployment" || by === "state";
+  const [ungrouped, repeated] = [NO_GROUP, REPEATED].map((key) => (isPartial ? (tally.get(key)?.count ?? 0) : 0));
+  if (isPartial) for (const key of [NO_GROUP, REPEATED]) groups.delete(key);
+  const rows = [...groups.values()].reduce((sum, group) => sum + group.count, 0);
+  return {
+    groups,
+    total: rows - (repeated ?? 0) + (ungrouped ?? 0),
+    ungrouped: ungrouped ?? 0,
+    repeated: repeated ?? 0,
+  };
+}
+
+/** A count under one of the keys above. */
+export function countOnly(key: typeof NO_GROUP | typeof REPEATED, count: number): EventGroup {
+  return { key, label: null, count, firstUs: null, lastUs: null };
+}
+
 /** Buckets of time, aligned like Prefect's: to Monday 2024-04-01, UTC. */
 export interface Buckets {
   readonly stepUs: number;
@@ -43,7 +71,7 @@ export function usualStep(window: TimeRange): number {
   return STEPS_US.find((step) => span / step <= DEFAULT_BUCKETS) ?? 4 * (STEPS_US.at(-1) ?? MINUTE_US);
 }
 
-/** All buckets of the window in ascending order, including empty ones. */
+/** All buckets of the window in ascending order, including empty ones, except one that only begins at the very end. */
 export function fillBuckets(
   groups: ReadonlyMap<string, EventGroup>,
   window: TimeRange,
@@ -52,9 +80,18 @@ export function fillBuckets(
   const all: EventGroup[] = [];
   for (let us = buckets.baseUs; us <= window.toUs; us = addUs(us, buckets.stepUs)) {
     const key = String(us);
+    if (us === window.toUs && !groups.has(key)) break;
     all.push(groups.get(key) ?? { key, label: null, count: 0, firstUs: null, lastUs: null });
   }
   return all;
+}
+
+/** The part of the bucket that the window holds; null: all of it. */
+export function partOfBucket(startUs: ServerUs, stepUs: number, window: TimeRange): Partial<TimeRange> | null {
+  const from = startUs < window.fromUs ? { fromUs: window.fromUs } : {};
+  const to = addUs(startUs, stepUs - 1) > window.toUs ? { toUs: window.toUs } : {};
+  const part = { ...from, ...to };
+  return Object.keys(part).length === 0 ? null : part;
 }
 
 /** Adds one group to a tally. */
@@ -83,12 +120,12 @@ export function stateKey(event: string): string | null {
   return kind && state ? `${kind} ${state}` : null;
 }
 
-/** Turns groups by event name into groups by state. */
+/** Turns groups by event name into groups by state, and `NO_GROUP` for the others. */
 export function toStates(byEvent: ReadonlyMap<string, EventGroup>): Map<string, EventGroup> {
   const tally = new Map<string, EventGroup>();
   for (const group of byEvent.values()) {
     const key = stateKey(group.key);
-    if (key !== null) addGroup(tally, { ...group, key });
+    addGroup(tally, key === null ? countOnly(NO_GROUP, group.count) : { ...group, key });
   }
   return tally;
 }

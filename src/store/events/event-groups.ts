@@ -125,6 +125,23 @@ export function countEventsPerDeployment(db: RecordDb, range: TimeRange, filter?
   return inSnapshot(db, () => withResources(db, count(db, range, { key: "x.res_id", from, bindings: [] }, filter)));
 }
 
+/** How many events are about or related to at least one deployment. */
+export function countEventsWithDeployment(db: RecordDb, range: TimeRange, filter?: NameFilter): number {
+  const [lo, hi, ...occurred] = keyBounds(db, range);
+  const where = `WHERE t BETWEEN ? AND ? AND res_id IN (${DEPLOYMENTS})`;
+  return inSnapshot(db, () => {
+    const names = onlyNames(db, filter, "e.name_id");
+    const row = db
+      .prepare<{ count: number }, SQLQueryBindings[]>(
+        `SELECT count(*) AS count FROM event e
+         WHERE e.t IN (SELECT t FROM related ${where} UNION SELECT t FROM event ${where})
+         AND e.t - e.shift BETWEEN ? AND ?${names.condition}`,
+      )
+      .get(lo, hi, lo, hi, ...occurred, ...names.bindings);
+    return row?.count ?? 0;
+  });
+}
+
 interface Grouping {
   /** SQL expression of the group's number. */
   readonly key: string;

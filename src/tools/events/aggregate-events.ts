@@ -2,10 +2,11 @@ import { z } from "zod";
 import { AppError } from "../../errors.ts";
 import { durationText } from "../../lib/duration-text.ts";
 import { isJsonObject } from "../../lib/exact-json.ts";
-import { counted, own, quote, sentence } from "../../lib/shown-text.ts";
+import { counted, own, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
 import { formatIsoSeconds, formatIsoUs, parseDurationUs } from "../../lib/time.ts";
-import { aggregateEvents } from "../../queries/events/aggregate.ts";
-import { type EventGroup, GROUPINGS, type Grouping } from "../../queries/events/event-tally.ts";
+import type { TimeRange } from "../../model/freshness.ts";
+import { type Aggregate, aggregateEvents } from "../../queries/events/aggregate.ts";
+import { type EventGroup, GROUPINGS, type Grouping, partOfBucket } from "../../queries/events/event-tally.ts";
 import { serverNowUs } from "../../queries/source/server-time.ts";
 import { isoOrNull, isoRange } from "../answer/freshness.ts";
 import type { Item } from "../answer/table.ts";
@@ -59,13 +60,13 @@ export const aggregateEventsTool = defineTool({
         : [];
     const offset = place?.offset ?? 0;
     const limit = args.limit ?? DEFAULT_LIMIT;
-    const count = sentence`${counted(found.total, "event")} in ${counted(groups.length, "group")}`;
+    const count = countText(found, groups.length, by);
     const interval = found.stepUs === null ? {} : { interval_seconds: found.stepUs / 1_000_000 };
     return listAnswer({
       key: "groups",
       noun: [own("group"), own("groups")],
       title: sentence` by ${by}`,
-      items: groups.slice(offset, offset + limit).map((group) => toItem(group, by)),
+      items: groups.slice(offset, offset + limit).map((group) => toItem(group, by, found)),
       hasMore: groups.length > offset + limit,
       cursorAfter: (index) => windowCursor(question, found.window, offset + index + 1),
       freshness: found.freshness,
@@ -74,13 +75,15 @@ export const aggregateEventsTool = defineTool({
       extra: {
         by,
         total: found.total,
+        ...(found.ungrouped === 0 ? {} : { grouped: found.total - found.ungrouped, ungrouped: found.ungrouped }),
+        ...(found.repeated === 0 ? {} : { repeated: found.repeated }),
         group_count: groups.length,
         ...interval,
         window: isoRange(found.window),
       },
       facts: [found.stepUs === null ? count : sentence`${count} of ${durationText(found.stepUs)} each`, ...none],
-      ...(found.total === 0 && { none: noEventText(ctx, asked.filter) }),
-      order: ["start", "group", "name", "count"],
+      none: found.total === 0 ? noEventText(ctx, asked.filter) : sentence`Events match, but none is in a row.`,
+      order: ["start", "group", "name", "count", "part"],
       hint: sentence`Narrow by event_type_prefix, resource or times.`,
     });
   },
@@ -96,8 +99,28 @@ function fromFirst(groups: readonly EventGroup[]): readonly EventGroup[] {
   return groups.slice(Math.max(first, 0));
 }
 
-function toItem({ key, label, count, firstUs, lastUs }: EventGroup, by: Grouping): Item {
-  if (by === "time") return { start: formatIsoUs(Number(key)), count };
+/** How many events there are, and which of them are in no row or in several. */
+function countText({ total, ungrouped, repeated, freshness }: Aggregate, groups: number, by: Grouping): Sentence {
+  const all = counted(total, "event");
+  const several =
+    repeated === 0 ? "" : sentence`; the rows add up to ${repeated} more, because events can have several deployments`;
+  if (ungrouped === 0) return sentence`${all} in ${counted(groups, "group")}${several}`;
+  // Prefect counts the deployments that exist; the record also knows deleted ones.
+  const lack =
+    by === "state"
+      ? "that change no run state"
+      : freshness.source === "record"
+        ? "without a deployment"
+        : "without a deployment or with a deleted one";
+  const verb = ungrouped === 1 ? "is" : "are";
+  return sentence`${all}, ${total - ungrouped} of them in ${counted(groups, "group")}; ${ungrouped} ${lack} ${verb} in no row${several}`;
+}
+
+function toItem({ key, label, count, firstUs, lastUs }: EventGroup, by: Grouping, found: Aggregate): Item {
+  if (by === "time") {
+    const part = found.stepUs === null ? null : partOfBucket(Number(key), found.stepUs, found.window);
+    return { start: formatIsoUs(Number(key)), count, ...(part === null ? {} : { part: partText(part) }) };
+  }
   const name = label === null ? {} : { name: label };
   return {
     group: key,
@@ -105,6 +128,13 @@ function toItem({ key, label, count, firstUs, lastUs }: EventGroup, by: Grouping
     count,
     ...(firstUs === null ? {} : { first: isoOrNull(firstUs), last: isoOrNull(lastUs) }),
   };
+}
+
+/** The window begins or ends inside the bucket, so its count is of this part. */
+function partText({ fromUs, toUs }: Partial<TimeRange>): string {
+  const from = fromUs === undefined ? [] : [`from ${formatIsoSeconds(fromUs)}`];
+  const to = toUs === undefined ? [] : [`until ${formatIsoSeconds(toUs)}`];
+  return [...from, ...to].join(" ");
 }
 
 const INTERVAL_WORDS: Readonly<Record<string, string>> = {

@@ -5,6 +5,9 @@ import {
   bucketStart,
   type EventGroup,
   fillBuckets,
+  NO_GROUP,
+  partOfBucket,
+  splitTally,
   stateKey,
   toStates,
   usualStep,
@@ -37,7 +40,15 @@ describe("buckets", () => {
     expect(steps).toEqual([MINUTE_US, 5 * MINUTE_US, HOUR_US, 6 * HOUR_US, 28 * DAY_US]);
   });
 
-  test("without events are added up to the end of the window", () => {
+  test("say which part of them the window holds", () => {
+    const window = { fromUs: 5, toUs: 2 * MINUTE_US + 7 };
+    const parts = [0, 1, 2].map((n) => partOfBucket(n * MINUTE_US, MINUTE_US, window));
+    expect(parts).toEqual([{ fromUs: 5 }, null, { toUs: 2 * MINUTE_US + 7 }]);
+    expect(partOfBucket(0, MINUTE_US, { fromUs: 5, toUs: 9 })).toEqual({ fromUs: 5, toUs: 9 });
+    expect(partOfBucket(0, MINUTE_US, { fromUs: 0, toUs: MINUTE_US - 1 })).toBeNull();
+  });
+
+  test("without events are added up to the end of the window, without one that only begins there", () => {
     const filled = fillBuckets(
       new Map([["60000000", group("60000000", 2)]]),
       { fromUs: 5, toUs: 2 * MINUTE_US },
@@ -49,7 +60,13 @@ describe("buckets", () => {
     expect(filled.map(({ key, count }) => [key, count])).toEqual([
       ["0", 0],
       ["60000000", 2],
-      ["120000000", 0],
+    ]);
+    const atEnd = new Map([["120000000", group("120000000", 1)]]);
+    const buckets = { stepUs: MINUTE_US, baseUs: 0 };
+    const counts = (toUs: number) => fillBuckets(atEnd, { fromUs: 5, toUs }, buckets).map(({ count }) => count);
+    expect([counts(2 * MINUTE_US), counts(2 * MINUTE_US + 1)]).toEqual([
+      [0, 0, 1],
+      [0, 0, 1],
     ]);
   });
 });
@@ -65,6 +82,11 @@ describe("groups", () => {
     expect(stateKey("prefect.task-run.AwaitingRetry")).toBe("task-run AwaitingRetry");
     expect(stateKey("prefect.flow-run.heartbeat")).toBeNull();
     const names = ["prefect.flow-run.Failed", "prefect.flow-run.heartbeat", "shop.order.paid"];
-    expect([...toStates(new Map(names.map((name) => [name, group(name, 1)]))).keys()]).toEqual(["flow-run Failed"]);
+    const byEvent = new Map(names.map((name) => [name, group(name, 1)]));
+    expect([...toStates(byEvent)].map(([key, { count }]) => [key, count])).toEqual([
+      ["flow-run Failed", 1],
+      [NO_GROUP, 2],
+    ]);
+    expect(splitTally(toStates(byEvent), "state")).toMatchObject({ total: 3, ungrouped: 2, repeated: 0 });
   });
 });

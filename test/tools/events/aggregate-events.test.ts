@@ -48,9 +48,67 @@ describe("aggregate_events", () => {
       const counts = (answer: typeof held) =>
         answer.groups.map((group: Record<string, unknown>) => [group.start ?? group.group, group.count]);
       expect([by, counts(live)]).toEqual([by, counts(held)]);
-      expect(live.total).toBe(held.total);
-      expect(held.total).toBe(by === "deployment" || by === "state" ? 20 : 60);
+      expect([live.total, held.total]).toEqual([60, 60]);
+      const others = by === "deployment" || by === "state" ? { grouped: 20, ungrouped: 40 } : {};
+      for (const one of [held, live])
+        expect({ grouped: one.grouped, ungrouped: one.ungrouped }).toEqual(
+          others as { grouped: number; ungrouped: number },
+        );
     }
+  });
+
+  test("says how many events are in no row, and in several", async () => {
+    await using harness = await opened();
+    const count = async (more: object) =>
+      (await harness.call(aggregateEventsTool, { by: "deployment", occurred_after: at(0), ...more })).text;
+    const rest = "events, 20 of them in 1 group; 40";
+    expect(await count({})).toContain(`60 ${rest} without a deployment are in no row`);
+    expect(await count({ fresh: true })).toContain(
+      `60 ${rest} without a deployment or with a deleted one are in no row`,
+    );
+    expect(await count({ by: "state" })).toContain(
+      "60 events, 20 of them in 2 groups; 40 that change no run state are in no row",
+    );
+    const failed = await count({ event_type_prefix: "prefect.flow-run.Failed" });
+    expect(failed).toContain("10 events in 1 group");
+    const shop = await harness.call(aggregateEventsTool, { by: "deployment", event_type_prefix: "shop." });
+    expect(shop.text).toContain("40 events, 0 of them in 0 groups; 40 without a deployment are in no row");
+    expect(shop.text).toContain("Events match, but none is in a row.");
+    expect(shop.structured).toMatchObject({ groups: [], total: 40, ungrouped: 40, grouped: 0 });
+    const two = ["31", "33"].map((n) => ({
+      "prefect.resource.id": `prefect.deployment.${anId(Number(n))}`,
+      "prefect.resource.role": "deployment",
+    }));
+    harness.events([anEvent({ id: anId(40_000), event: "shop.both", occurred: at(5), received: at(5), related: two })]);
+    for (const filter of [{ event: { prefix: ["shop."] } }, { event: { name: ["shop.both"] }, resource: undefined }]) {
+      const { structured, text } = await harness.call(aggregateEventsTool, { by: "deployment", filter });
+      expect(structured.groups.map((one: { count: number }) => one.count)).toEqual([1, 1]);
+      expect(structured).toMatchObject({ repeated: 1 });
+      expect(text).toContain("; the rows add up to 1 more, because events can have several deployments");
+    }
+    const text = await harness.call(aggregateEventsTool, {
+      by: "deployment",
+      filter: { event: { prefix: ["shop."] }, text: { query: "both" } },
+    });
+    expect(text.structured).toMatchObject({ total: 1, repeated: 1 });
+  });
+
+  test("marks the first and last bucket where the window holds a part of them only", async () => {
+    await using harness = await opened();
+    const window = { occurred_after: at(60), occurred_before: at(1_000), interval: "1h" };
+    const { held, live } = await both(harness, window);
+    const part = "from 2026-08-20T09:16:00Z until 2026-08-20T09:31:40Z";
+    expect(held.groups).toEqual([{ start: "2026-08-20T09:00:00Z", count: 48, part }]);
+    expect(live.groups).toEqual(held.groups);
+    const whole = { occurred_after: at(-900), occurred_before: at(2_700), interval: "30m" };
+    const { structured, text } = await harness.call(aggregateEventsTool, whole);
+    expect(structured.groups).toEqual([
+      { start: "2026-08-20T09:00:00Z", count: 45 },
+      { start: "2026-08-20T09:30:00Z", count: 15 },
+    ]);
+    expect(text).not.toContain("part");
+    const shown = await harness.call(aggregateEventsTool, window);
+    expect(shown.text).toContain(part);
   });
 
   test("aligns buckets to UTC, shows empty ones, and includes events on the bounds", async () => {
@@ -58,17 +116,17 @@ describe("aggregate_events", () => {
     const window = { occurred_after: at(0), occurred_before: at(1800), interval: "10m" };
     const { held, live } = await both(harness, window);
     const groups = [
-      { start: "2026-08-20T09:10:00Z", count: 15 },
+      { start: "2026-08-20T09:10:00Z", count: 15, part: "from 2026-08-20T09:15:00Z" },
       { start: "2026-08-20T09:20:00Z", count: 30 },
       { start: "2026-08-20T09:30:00Z", count: 15 },
-      { start: "2026-08-20T09:40:00Z", count: 0 },
+      { start: "2026-08-20T09:40:00Z", count: 0, part: "until 2026-08-20T09:45:00Z" },
     ];
     expect(held).toMatchObject({ groups, total: 60, interval_seconds: 600 });
     expect(live).toMatchObject({ groups, total: 60 });
     const edge = await both(harness, { occurred_after: at(0), occurred_before: at(300), interval: "5m" });
     expect(edge.held.groups).toEqual([
       { start: "2026-08-20T09:15:00Z", count: 15 },
-      { start: "2026-08-20T09:20:00Z", count: 1 },
+      { start: "2026-08-20T09:20:00Z", count: 1, part: "until 2026-08-20T09:20:00Z" },
     ]);
     expect(edge.live.groups).toEqual(edge.held.groups);
     const hours = await both(harness, {
