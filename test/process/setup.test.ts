@@ -294,6 +294,21 @@ describe("setup", () => {
     expect(JSON.parse(readFileSync(rules, "utf8"))).toEqual({ permissions: { allow: ["Bash(ls)"] } });
   });
 
+  test("replaces an entry of Codex that has rules for tools and variables", async () => {
+    using place = makePlace();
+    const path = join(place.dir, ".codex", "config.toml");
+    await setup(place, ["--client", "codex", "--allow", "--yes"], { PREFECT_MCP_RETENTION_DAYS: "9" });
+    const first = readFileSync(path, "utf8");
+    expect(first).toContain("[mcp_servers.prefect.tools.search]");
+    expect(first).toContain("[mcp_servers.prefect.env]");
+    const { code, stdout } = await setup(place, ["--client", "codex", "--replace", "--yes"]);
+    expect(stdout).not.toContain("is left as it is");
+    expect(code).toBe(0);
+    expect(Bun.TOML.parse(readFileSync(path, "utf8"))).toEqual({
+      mcp_servers: { prefect: { command: expect.any(String), args: [expect.any(String)] } },
+    });
+  });
+
   test("names the Prefect of each client where they differ", async () => {
     using place = makePlace();
     const entry = { command: "bunx", args: ["prefect-mcp-bun", "--api-url", "https://p.example/api"] };

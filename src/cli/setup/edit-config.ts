@@ -6,25 +6,47 @@ import { isPlainTable, valueIn, withValue } from "./formats/nested.ts";
 const MARK = "\uFEFF";
 
 interface Intent {
+  /** What may change. */
+  readonly path: readonly string[];
   readonly change: (text: string) => string;
   readonly expected: (before: unknown) => unknown;
   /** Levels a difference that is not one. */
   readonly comparable?: (root: unknown) => unknown;
 }
 
-function proven(format: FileFormat, text: string, { change, expected, comparable = (root) => root }: Intent): string {
+function proven(format: FileFormat, text: string, intent: Intent): string {
+  const { path, change, expected, comparable = (root: unknown) => root } = intent;
   const mark = text.startsWith(MARK) ? MARK : "";
   const bare = text.slice(mark.length);
   const before = parsed(format, bare);
   let after = bare;
   try {
     after = change(bare);
-    if (Bun.deepEquals(comparable(format.parse(after)), comparable(expected(before)))) return mark + after;
+    const isMeant = Bun.deepEquals(comparable(format.parse(after)), comparable(expected(before)));
+    const changed = changedPath(before, path);
+    if (isMeant && outside(format, bare, changed) === outside(format, after, changed)) return mark + after;
   } catch (error) {
     if (error instanceof UneditableError) throw error;
     // Any other one is the same as a wrong result.
   }
   throw new UneditableError("its way of writing this table cannot be edited without touching something else");
+}
+
+/** The path, or the first table on it that does not exist yet and is made with it. */
+function changedPath(root: unknown, path: readonly string[]): readonly string[] {
+  const known = path.findIndex((_, index) => (valueIn(root, path.slice(0, index + 1)) ?? null) === null);
+  return known === -1 ? path : path.slice(0, known + 1);
+}
+
+/**
+ * The text without what may change, and without what joins it to its neighbours. Equal values are not enough: comments are no values, and
+ * two numbers that differ in their digits can be the same one.
+ */
+function outside(format: FileFormat, text: string, path: readonly string[]): string {
+  const ranges = format.ranges(text, path).toSorted(([a], [b]) => b - a);
+  return ranges
+    .reduce((rest, [from, to]) => rest.slice(0, from) + rest.slice(to), text)
+    .replaceAll(/[\s,]|\{\s*\}/g, "");
 }
 
 function parsed(format: FileFormat, text: string): unknown {
@@ -80,6 +102,7 @@ export function withOnlyEntry(format: FileFormat, text: string, path: readonly s
 
 function setProven(format: FileFormat, text: string, path: readonly string[], value: Member): string {
   return proven(format, text, {
+    path,
     change: (bare) => format.set(bare, path, value),
     expected: (before) => withValue(before, path, value),
   });
@@ -88,6 +111,7 @@ function setProven(format: FileFormat, text: string, path: readonly string[], va
 export function withoutEntry(format: FileFormat, text: string, path: readonly string[]): string {
   if (readEntry(format, text, path) === undefined) return text;
   return proven(format, text, {
+    path,
     change: (bare) => format.remove(bare, path),
     expected: (before) => withValue(before, path, undefined),
     // In TOML a table is there only as long as something is in it.
@@ -114,6 +138,7 @@ export function withListed(
   const missing = values.filter((value) => !known.includes(value));
   if (missing.length === 0) return text;
   return proven(format, text, {
+    path,
     change: (bare) => format.append(bare, path, missing),
     expected: (before) => withValue(before, path, [...known, ...missing]),
   });

@@ -6,6 +6,9 @@ export type Member = string | number | boolean | readonly string[] | { readonly 
 /** The reason is for people and has no values of the file in it. */
 export class UneditableError extends Error {}
 
+/** Offsets, the second one behind the last character. */
+export type Range = readonly [from: number, to: number];
+
 /** Works on texts without a byte order mark. A text that is empty counts as an empty table. */
 export interface FileFormat {
   /** The whole file as plain values. Throws an Error with the reason when the text is not valid. */
@@ -15,6 +18,8 @@ export interface FileFormat {
   /** Adds to a list, which is created when it is missing. */
   append(text: string, path: readonly string[], values: readonly string[]): string;
   remove(text: string, path: readonly string[]): string;
+  /** The parts of the text that belong to a value, with its key and comments beside it. None where it is not there. */
+  ranges(text: string, path: readonly string[]): readonly Range[];
   /** One value below its keys, as it looks in a file of its own. */
   show(path: readonly string[], value: Member): string;
 }

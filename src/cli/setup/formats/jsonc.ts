@@ -98,12 +98,11 @@ function insertLast(text: string, parent: Node, element: (indent: string) => str
   const { comma, lineEnd } = gapAfter(text, endOf(last), close);
   const isOneLine = !text.slice(parent.offset, close).includes("\n");
   const indent = isOneLine ? outer : lineIndent(text, last.offset);
-  const added = isOneLine
-    ? ` ${element(indent)}`
-    : `${lineBreak}${indent}${element(indent)}${comma === null ? "" : ","}`;
-  const behind = isOneLine ? (comma ?? endOf(last) - 1) + 1 : Math.max(lineEnd, comma === null ? 0 : comma + 1);
-  const withAdded = splice(text, behind, behind, comma === null && isOneLine ? `,${added}` : added);
-  return comma === null && !isOneLine ? splice(withAdded, endOf(last), endOf(last), ",") : withAdded;
+  const added = `${isOneLine ? " " : lineBreak + indent}${element(indent)}${comma === null ? "" : ","}`;
+  // A comment beside the last one is about that one.
+  const behind = Math.max(lineEnd, comma === null ? 0 : comma + 1);
+  const withAdded = splice(text, behind, behind, added);
+  return comma === null ? splice(withAdded, endOf(last), endOf(last), ",") : withAdded;
 }
 
 function rootOf(text: string): Node {
@@ -164,5 +163,13 @@ export const jsoncFormat: FileFormat = {
     }, text);
   },
   remove: removeValue,
+  ranges(text, path) {
+    const member = text.trim() === "" ? undefined : findNodeAtLocation(rootOf(text), [...path])?.parent;
+    const siblings = member?.parent?.children;
+    if (member === undefined || siblings === undefined || member.parent === undefined) return [];
+    const next = siblings[siblings.indexOf(member) + 1];
+    const { lineEnd } = gapAfter(text, endOf(member), next?.offset ?? endOf(member.parent) - 1);
+    return [[member.offset, lineEnd]];
+  },
   show: (path, value: Member) => JSON.stringify(nested(path, value), null, 2),
 };

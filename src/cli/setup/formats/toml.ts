@@ -1,63 +1,32 @@
 /**
- * Edits of TOML line by line, because no parser keeps comments. It handles tables with headers, which is how clients write them; where a
- * table is written in another way the result differs from what was meant, and `editConfig` refuses it.
+ * Edits of TOML by offset, because no parser keeps comments: nothing outside of the edited table changes. Tables with headers, inline tables
+ * and dotted keys are edited in the way in which they are written; `editConfig` refuses a result that differs from what was meant.
  */
 import { parse, stringify, TomlError } from "smol-toml";
-import type { FileFormat, Member } from "./format.ts";
-import { isPlainTable, nested, valueIn, withValue } from "./nested.ts";
-
-type Path = readonly string[];
+import type { FileFormat, Member, Range } from "./format.ts";
+import { isPlainTable, nested, valueIn } from "./nested.ts";
+import {
+  type Assignment,
+  type Block,
+  blocksOf,
+  endOfLine,
+  inlineMembersOf,
+  isAt,
+  isBelow,
+  type Path,
+  startOfLine,
+} from "./toml-scan.ts";
 
 function parseText(text: string): unknown {
   try {
-    return parse(text);
+    // Above 2^53 a number would be refused or written in another way.
+    return parse(text, { integersAsBigInt: "asNeeded" });
   } catch (error) {
     if (error instanceof TomlError)
       throw new Error(`it is not valid TOML (line ${error.line}, column ${error.column})`);
     throw error;
   }
 }
-
-/** The keys of a line `[a."b c".d]`; null for any other line. Arrays of tables (`[[a]]`) count as another table. */
-function headerOf(line: string): Path | null {
-  if (!/^\s*\[/.test(line)) return null;
-  const keys: string[] = [];
-  try {
-    let value: unknown = parse(line);
-    while (isPlainTable(value)) {
-      const [key] = Object.keys(value);
-      if (key === undefined) return keys;
-      keys.push(key);
-      value = value[key];
-    }
-    return [...keys, "[]"];
-  } catch {
-    return null;
-  }
-}
-
-interface Block {
-  readonly header: Path;
-  /** Lines of the block without its header and without comments and empty lines before the next header. */
-  readonly from: number;
-  readonly to: number;
-}
-
-function blocksOf(lines: readonly string[]): Block[] {
-  const starts = lines.flatMap((line, index) => {
-    const header = headerOf(line);
-    return header === null ? [] : [{ header, index }];
-  });
-  const all = [{ header: [] as Path, index: -1 }, ...starts];
-  return all.map(({ header, index }, position) => {
-    let to = all[position + 1]?.index ?? lines.length;
-    while (to > index + 1 && /^\s*(#.*)?$/.test(lines[to - 1] ?? "")) to -= 1;
-    return { header, from: index + 1, to };
-  });
-}
-
-const isAt = (header: Path, path: Path) => header.length === path.length && isBelow(header, path);
-const isBelow = (header: Path, path: Path) => path.every((key, index) => header[index] === key);
 
 function keyText(key: string): string {
   return /^[A-Za-z0-9_-]+$/.test(key) ? key : JSON.stringify(key);
@@ -72,133 +41,110 @@ function valueText(value: Member): string {
   return JSON.stringify(value);
 }
 
-/** The lines of `key = …` in a block; a value may take several lines. Null where the block has no such key. */
-function assignment(lines: readonly string[], { from, to }: Block, key: string): readonly [number, number] | null {
-  for (let start = from; start < to; start += 1) {
-    for (let end = start + 1; end <= to; end += 1) {
-      try {
-        const found = parse(lines.slice(start, end).join("\n"));
-        if (Object.hasOwn(found, key)) return [start, end];
-        start = end - 1;
-        break;
-      } catch {
-        // The value continues in the next line.
-      }
-    }
-  }
-  return null;
+const lineBreakOf = (text: string) => (text.includes("\r\n") ? "\r\n" : "\n");
+
+function splice(text: string, from: number, to: number, insert: string): string {
+  return text.slice(0, from) + insert + text.slice(to);
 }
 
-/** Works on lines without their ends. Lines before and behind the change keep every byte, also where line ends are mixed. */
-function onLines(text: string, edit: (lines: string[]) => string[]): string {
-  const end = text.includes("\r\n") ? "\r\n" : "\n";
-  const raw = text === "" ? [] : text.split(/(?<=\n)/);
-  const lines = raw.map((line) => line.replace(/\r?\n$/, ""));
-  const result = edit(lines);
-  const most = Math.min(lines.length, result.length);
-  let before = 0;
-  while (before < most && lines[before] === result[before]) before += 1;
-  let behind = 0;
-  while (behind < most - before && lines.at(-1 - behind) === result.at(-1 - behind)) behind += 1;
-  const changed = result.slice(before, result.length - behind).map((line) => line + end);
-  const start = raw.slice(0, before).join("");
-  const gap = changed.length === 0 || start === "" || start.endsWith("\n") ? "" : end;
-  return start + gap + changed.join("") + raw.slice(raw.length - behind).join("");
+/** Whole lines at an offset at which a line begins or the text ends. */
+function insertLines(text: string, at: number, lines: string): string {
+  const end = lineBreakOf(text);
+  const gap = at === 0 || text[at - 1] === "\n" ? "" : end;
+  return splice(text, at, at, gap + lines.trimEnd().replaceAll("\n", end) + end);
 }
 
 /** A new block at the end, with an empty line before it. */
-function withBlock(lines: string[], block: string): string[] {
-  const gap = lines.length === 0 || lines.at(-1)?.trim() === "" ? [] : [""];
-  return [...lines, ...gap, ...block.trimEnd().split("\n")];
+function withBlock(text: string, block: string): string {
+  const isAfterGap = text === "" || /(^|\n)[ \t]*\r?\n$/.test(text);
+  const lines = isAfterGap ? block : `\n${block}`;
+  return insertLines(text, text.length, lines);
+}
+
+/** The assignments on the way to the path that are written as inline tables, and the one of the path itself. */
+function assignmentsTo(text: string, path: Path): readonly Assignment[] {
+  const found: Assignment[] = [];
+  let level: readonly Assignment[] | null = blocksOf(text).flatMap(({ assignments }) => assignments);
+  while (level !== null) {
+    const next: Assignment | undefined = level.find((one) => isBelow(path, one.path));
+    if (next === undefined) return found;
+    found.push(next);
+    level = inlineMembersOf(text, next);
+  }
+  return found;
 }
 
 function setValue(text: string, path: Path, value: Member): string {
+  parseText(text);
+  const way = assignmentsTo(text, path);
+  const nearest = way.at(-1);
+  if (nearest !== undefined && isAt(nearest.path, path))
+    return splice(text, nearest.valueFrom, nearest.valueTo, valueText(value));
+  if (rangesOf(text, path).length > 0) return setValue(removeTable(text, path), path, value);
+  if (nearest !== undefined) return withMember(text, nearest, path, value);
+  if (isPlainTable(value)) return withBlock(text, stringify(nested(path, value)));
   const table = path.slice(0, -1);
   const key = path.at(-1) ?? "";
-  const root = parseText(text);
-  const isTableValue = isPlainTable(value);
-  if (isTableValue && valueIn(root, path) === undefined && valueIn(root, table) === undefined)
-    return onLines(text, (lines) => withBlock(lines, stringify(nested(path, value))));
-  return onLines(text, (lines) => {
-    const block = blocksOf(lines).find(({ header }) => isAt(header, table));
-    if (block === undefined) {
-      const inline = inlineTable(root, lines, table);
-      if (inline !== null) return inline.replaced(withValue(inline.value, path.slice(inline.depth), value) as Member);
-    }
-    if (isTableValue && (block === undefined || assignment(lines, block, key) === null))
-      return withBlock(lines, stringify(nested(path, value)));
-    if (block === undefined)
-      return withBlock(lines, `[${table.map(keyText).join(".")}]\n${keyText(key)} = ${valueText(value)}`);
-    const known = assignment(lines, block, key);
-    if (known !== null) return withAssignment(lines, known, key, value);
-    return lines.toSpliced(block.to, 0, `${keyText(key)} = ${valueText(value)}`);
-  });
-}
-
-/** The comment behind the value stays. */
-function withAssignment(lines: string[], [from, to]: readonly [number, number], key: string, value: Member): string[] {
-  const indent = /^\s*/.exec(lines[from] ?? "")?.[0] ?? "";
-  const comment = commentBehind(lines.slice(from, to));
-  return lines.toSpliced(from, to - from, `${indent}${keyText(key)} = ${valueText(value)}${comment}`);
-}
-
-/** With the spaces before it; "" where there is none. A `#` may also be in a text. */
-function commentBehind(lines: readonly string[]): string {
-  const last = lines.at(-1) ?? "";
-  const whole = parse(lines.join("\n"));
-  for (let at = last.indexOf("#"); at !== -1; at = last.indexOf("#", at + 1)) {
-    try {
-      const without = parse([...lines.slice(0, -1), last.slice(0, at)].join("\n"));
-      if (Bun.deepEquals(without, whole)) return last.slice(last.slice(0, at).trimEnd().length);
-    } catch {
-      // It is in a text.
-    }
+  const blocks = blocksOf(text);
+  const block = blocks.find(({ header }, index) => index > 0 && isAt(header, table));
+  if (block !== undefined) return insertLines(text, endOfLine(text, block.to), `${keyText(key)} = ${valueText(value)}`);
+  const dotted = blocks.flatMap(({ assignments }) => assignments).findLast((one) => isAt(one.path.slice(0, -1), table));
+  if (dotted !== undefined) {
+    const above = text.slice(startOfLine(text, dotted.from), dotted.lastPart);
+    return insertLines(text, endOfLine(text, dotted.valueTo), `${above}${keyText(key)} = ${valueText(value)}`);
   }
-  return "";
+  return withBlock(text, `[${table.map(keyText).join(".")}]\n${keyText(key)} = ${valueText(value)}`);
 }
 
-interface InlineTable {
-  readonly value: unknown;
-  /** Keys from the root to it. */
-  readonly depth: number;
-  replaced(value: Member): string[];
+/** Adds to an inline table, at its end. */
+function withMember(text: string, table: Assignment, path: Path, value: Member): string {
+  const members = inlineMembersOf(text, table);
+  if (members === null) throw new Error("a value is where a table is needed");
+  const [key = "", ...rest] = path.slice(table.path.length);
+  const member = `${keyText(key)} = ${valueText(nested(rest, value) as Member)}`;
+  const last = members.at(-1);
+  if (last === undefined) return splice(text, table.valueFrom + 1, table.valueTo - 1, ` ${member} `);
+  return splice(text, last.valueTo, last.valueTo, `, ${member}`);
 }
 
-/** The table `key = { … }` that the path leads into; null where there is none. */
-function inlineTable(root: unknown, lines: string[], path: Path): InlineTable | null {
-  for (let depth = path.length; depth > 0; depth -= 1) {
-    const [key = "", above] = [path[depth - 1], path.slice(0, depth - 1)];
-    const block = blocksOf(lines).find(({ header }) => isAt(header, above));
-    const known = block === undefined ? null : assignment(lines, block, key);
-    const value = valueIn(root, path.slice(0, depth));
-    if (known !== null && isPlainTable(value))
-      return { value, depth, replaced: (next) => withAssignment(lines, known, key, next) };
-  }
-  return null;
+/** What belongs to a value or table: whole lines, or a member of an inline table with one comma. */
+function rangesOf(text: string, path: Path): readonly Range[] {
+  const [first, ...others] = blocksOf(text);
+  const own = others.filter(({ header }) => isBelow(header, path));
+  const rest = [first, ...others].filter((block) => block !== undefined && !own.includes(block)) as Block[];
+  const lines = rest
+    .flatMap(({ assignments }) => assignments)
+    .filter((one) => isBelow(one.path, path))
+    .map((one): Range => [startOfLine(text, one.from), endOfLine(text, one.valueTo)]);
+  const found = [...own.map(({ from, to }): Range => [from, endOfLine(text, to)]), ...lines];
+  const way = assignmentsTo(text, path);
+  const [table, member] = [way.at(-2), way.at(-1)];
+  if (found.length > 0 || table === undefined || member === undefined || !isAt(member.path, path)) return found;
+  return [memberRange(text, inlineMembersOf(text, table) ?? [], member)];
+}
+
+/** With the comma and the spaces before it, or behind it for the first one. */
+function memberRange(text: string, members: readonly Assignment[], { from, valueTo }: Assignment): Range {
+  const index = members.findIndex((one) => one.from === from);
+  const [before, next] = [members[index - 1], members[index + 1]];
+  if (before !== undefined && /^[\s,]*$/.test(text.slice(before.valueTo, from))) return [before.valueTo, valueTo];
+  const isGap = next !== undefined && /^[\s,]*$/.test(text.slice(valueTo, next.from));
+  return [from, isGap ? next.from : valueTo];
 }
 
 /** The table with all tables below it. Comments directly before the next header stay. */
 function removeTable(text: string, path: Path): string {
-  return onLines(text, (lines) => {
-    const blocks = blocksOf(lines);
-    const own = blocks.filter(({ header }) => header.length > 0 && isBelow(header, path));
-    if (own.length === 0) {
-      const block = blocks.find(({ header }) => isAt(header, path.slice(0, -1)));
-      const known = block && assignment(lines, block, path.at(-1) ?? "");
-      if (known) return lines.toSpliced(known[0], known[1] - known[0]);
-      const inline = inlineTable(parseText(text), lines, path.slice(0, -1));
-      return inline?.replaced(withValue(inline.value, path.slice(inline.depth), undefined) as Member) ?? lines;
-    }
-    const removed = new Set(
-      own.flatMap(({ from, to }) => Array.from({ length: to - from + 1 }, (_, index) => from - 1 + index)),
-    );
-    const kept = lines.filter((_, index) => !removed.has(index));
-    const first = lines.findIndex((_, index) => removed.has(index));
-    // One empty line is between neighbours.
-    while (kept[first]?.trim() === "" && (first === 0 || kept[first - 1]?.trim() === "")) kept.splice(first, 1);
-    while (kept.length > 0 && kept.at(-1)?.trim() === "") kept.pop();
-    return kept;
-  });
+  return rangesOf(text, path)
+    .toSorted(([a], [b]) => b - a)
+    .reduce((result, [from, to]) => {
+      const before = result.slice(0, from);
+      const rest = result.slice(to);
+      const isBlock = text[from] === "[" || /^[ \t]*\[/.test(result.slice(from, to));
+      // One empty line is between neighbours.
+      const isDouble = isBlock && /(^|\n)[ \t]*\r?\n$/.test(before) && /^([ \t]*\r?\n|$)/.test(rest);
+      if (isDouble) return before.replace(/(?<![ \t])[ \t]*\r?\n$/, "") + rest;
+      return isBlock && before === "" ? rest.replace(/^([ \t]*\r?\n)/, "") : before + rest;
+    }, text);
 }
 
 export const tomlFormat: FileFormat = {
@@ -209,5 +155,6 @@ export const tomlFormat: FileFormat = {
     return setValue(text, path, [...(Array.isArray(known) ? (known as string[]) : []), ...values]);
   },
   remove: removeTable,
+  ranges: rangesOf,
   show: (path, value) => stringify(nested(path, value)).trimEnd(),
 };

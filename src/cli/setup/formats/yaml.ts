@@ -173,5 +173,11 @@ export const yamlFormat: FileFormat = {
     return setLines(document, text, path, [...(Array.isArray(known) ? (known as string[]) : []), ...values]);
   },
   remove: (text, path) => removeLines(read(text), text, path),
+  ranges(text, path) {
+    const block = blockAt(read(text), text, path.slice(0, -1));
+    const known = block === null ? undefined : pairOf(block, path.at(-1) ?? "");
+    const extent = known === undefined ? null : extentOf(text, known);
+    return extent === null ? [] : [extent];
+  },
   show: (path, value) => new Document(nested(path, value)).toString({ lineWidth: 0 }).trimEnd(),
 };

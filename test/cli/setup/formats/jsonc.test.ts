@@ -41,6 +41,8 @@ describe("an entry in JSON with comments", () => {
   test.each([
     ["with comments", COMMENTED],
     ["with a trailing comma", '{\n  "mcpServers": {\n    "a": {}, // t\n  },\n}\n'],
+    ["in one line with a comment behind the last one", '{"mcpServers": {"a": {"command": "b"} /* about a */}}'],
+    ["in one line with a comma and a comment", '{"mcpServers": {"a": 1, /* about a */}}'],
     ["in one line", '{"mcpServers": {"a": {"command": "b"}}, "z": 1}'],
     ["with Windows line ends", '{\r\n    "mcpServers": {\r\n        "a": {}\r\n    }\r\n}\r\n'],
     ["with a byte order mark", '\uFEFF{\n  "mcpServers": {\n    "a": {}\n  }\n}\n'],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { withEntry, withoutEntry } from "../../../../src/cli/setup/edit-config.ts";
+import { withEntry, withOnlyEntry, withoutEntry } from "../../../../src/cli/setup/edit-config.ts";
 import { tomlFormat } from "../../../../src/cli/setup/formats/toml.ts";
 
 const PATH = ["mcp_servers", "prefect"];
@@ -83,6 +83,55 @@ A = "1"
     expect(add(text)).toBe(edited);
     expect(add(edited)).toBe(edited);
     expect(remove(edited)).not.toContain("/b/bun");
+  });
+
+  // Other servers and values, each in a form that a parser would write in another way.
+  test.each([
+    ["dotted keys", 'mcp_servers.docs.url = "https://x" # docs\nmcp_servers.docs.n = 0xFF # n\n'],
+    ["one dotted key", 'mcp_servers.docs.url = "https://x" # docs\n'],
+    ["a dotted key below a header", '[mcp_servers]\ndocs.url = "https://x" # docs\n'],
+    ["inline tables with inner comments", 'mcp_servers = { docs = { args = [ # first\n  "a", # a\n] } } # mine\n'],
+    ["inline tables with their own spacing", "mcp_servers = {docs={n=1_000,f=1e3,h=0x1F}}\n"],
+    ["numbers above 2^53", "account = 1234567890123456789 # big\nn = 9007199254740993\n"],
+    ["texts of several lines", "a = \x27\x27\x27\n[mcp_servers.prefect]\n# no\x27\x27\x27\n"],
+    ["texts of several lines with quotes", 'b = """x\\\\\\""""" # b\n[c]\nd = "#" # d\n'],
+    ["quoted keys", '["a.b"."c d"]\n"mcp_servers.prefect" = 1 # 1\n'],
+    ["arrays of tables", "[[a]]\nb = 1\n[[a]]\nb = 2 # two\n\n"],
+  ])("is added, changed and removed in a file with %s, and no byte outside of it changes", (_, text) => {
+    const added = add(text);
+    expect(tomlFormat.parse(added)).toMatchObject({ mcp_servers: { prefect: ENTRY } });
+    expect(add(added)).toBe(added);
+    const changed = withEntry(tomlFormat, added, PATH, { ...ENTRY, args: ["/q.js", "--profile", "x"] });
+    expect(changed).not.toBe(added);
+    for (const one of [added, changed]) expect(remove(one).trimEnd()).toBe(text.trimEnd());
+  });
+
+  test("that is written by dotted keys is edited and removed in that form", () => {
+    const text = 'mcp_servers.prefect.command = "old" # ours\nmcp_servers.docs.url = "x" # docs\n';
+    expect(add(text)).toBe(
+      'mcp_servers.prefect.command = "/b/bun" # ours\nmcp_servers.prefect.args = ["/p.js"]\nmcp_servers.docs.url = "x" # docs\n\n[mcp_servers.prefect.env]\nA = "1"\n',
+    );
+    expect(remove(text)).toBe('mcp_servers.docs.url = "x" # docs\n');
+  });
+
+  test.each([
+    [
+      "tables below it",
+      '[mcp_servers.prefect]\ncommand = "old"\n\n[mcp_servers.prefect.env]\nB = "2"\n\n[tui]\na = 1 # tui\n',
+    ],
+    [
+      "rules for tools",
+      '[mcp_servers.prefect]\ncommand = "old"\n[mcp_servers.prefect.tools.search]\napproval_mode = "approve"\n',
+    ],
+    ["dotted keys", 'mcp_servers.prefect.command = "old"\nmcp_servers.prefect.env.B = "2"\na = 1 # tui\n'],
+    ["an inline table", 'mcp_servers = { prefect = { command = "old", env = { B = "2" } } } # mine\n'],
+  ])("with %s is replaced as a whole", (_, text) => {
+    const replaced = withOnlyEntry(tomlFormat, text, PATH, ENTRY);
+    expect(tomlFormat.parse(replaced)).toMatchObject({ mcp_servers: { prefect: ENTRY } });
+    expect(replaced).not.toContain("old");
+    expect(replaced).not.toContain("B =");
+    for (const comment of text.match(/#.*/g) ?? []) expect(replaced).toContain(comment);
+    expect(withOnlyEntry(tomlFormat, replaced, PATH, ENTRY)).toBe(replaced);
   });
 
   test("that is removed from the middle leaves the comments of the next one", () => {
