@@ -1,5 +1,5 @@
 import { existsSync, realpathSync } from "node:fs";
-import { dirname, isAbsolute, join } from "node:path";
+import { isAbsolute } from "node:path";
 import { fatalProblem } from "../app/settings-source.ts";
 import { readEnvironment } from "../config/env.ts";
 import { loadSettings } from "../config/load-settings.ts";
@@ -10,8 +10,17 @@ import { asNames, asPlace, counted, lineOf, own, quote, type Sentence, sentence,
 import { allTools } from "../tools/index.ts";
 import type { CommandContext } from "./command.ts";
 import type { Machine, McpClient } from "./setup/client.ts";
+import { stateFolder } from "./setup/client-folders.ts";
 import { CLIENTS, foundClients } from "./setup/clients.ts";
-import { deleteBackups, deleteConfigFile, writeConfigFile } from "./setup/config-file.ts";
+import {
+  backupsOf,
+  type ConfigFile,
+  deleteBackups,
+  deleteConfigFile,
+  gitFolderOf,
+  readConfigFile,
+  writeConfigFile,
+} from "./setup/config-file.ts";
 import { launchFor, programWords } from "./setup/launch.ts";
 import {
   type ClientPlan,
@@ -77,7 +86,11 @@ export async function runSetup(ctx: CommandContext): Promise<number> {
 }
 
 /** Whether the change could be made. The other clients are set up all the same. */
-function written({ out }: CommandContext, { title }: McpClient, { file, next, obsolete }: FileChange): boolean {
+function written(
+  { invocation, out }: CommandContext,
+  { title }: McpClient,
+  { file, next, obsolete }: FileChange,
+): boolean {
   const place = asPlace(file.path);
   try {
     if (next === null) {
@@ -90,11 +103,21 @@ function written({ out }: CommandContext, { title }: McpClient, { file, next, ob
       out.line(sentence`${asPlace(title)}: wrote ${place}${after}`);
     }
     deleteBackups(file, obsolete);
+    for (const line of invocation.switches.has("remove") ? remainingCopies(file) : []) out.line(line);
     return true;
   } catch (error) {
     out.line(sentence`${asPlace(title)}: ${toAppError(error).sentence}`);
     return false;
   }
+}
+
+/** Where something else has changed since, copies are not deleted, because they may be the only ones of a text. */
+function remainingCopies(file: ConfigFile): readonly Sentence[] {
+  const copies = backupsOf(file).map(({ path }) => sentence`    ${asPlace(path)}`);
+  const what = own(
+    "  Copies of its earlier texts remain, with the keys that were in it. Delete them when you do not need them:",
+  );
+  return copies.length === 0 ? [] : [what, ...copies];
 }
 
 /** Which Prefect the servers ask, because that follows from this shell and is not seen in an entry without flags. */
@@ -182,20 +205,15 @@ async function planned(ctx: CommandContext, client: McpClient, machine: Machine)
     const input = { ...place, launch, approved, droppedVariables: present.droppedVariables, isReplacing };
     byHand = await entryText(input);
     const plan = await planAdding(input);
-    return { client, plan, error: null, notes: [...notes, ...notesOf(plan, kept, approved, machine)], byHand, apiUrl };
+    return { client, plan, error: null, notes: [...notes, ...notesOf(plan, kept, approved)], byHand, apiUrl };
   } catch (error) {
     return { client, plan: null, error: toAppError(error), notes: [], byHand, apiUrl: null };
   }
 }
 
-function notesOf(
-  plan: ClientPlan,
-  kept: readonly string[],
-  approved: readonly string[],
-  machine: Machine,
-): readonly Sentence[] {
+function notesOf(plan: ClientPlan, kept: readonly string[], approved: readonly string[]): readonly Sentence[] {
   const { client, isOff, changes } = plan;
-  const repository = changes.some(isChange) ? gitFolder(changes[0]?.file.target ?? "", machine) : null;
+  const repository = changes.some(isChange) ? gitFolderOf(changes[0]?.file.target ?? "") : null;
   const notes = [
     kept.length > 0 &&
       sentence`Kept from the present entry: ${asNames(kept)}. --replace writes the entry without that.`,
@@ -207,13 +225,6 @@ function notesOf(
       sentence`The file is in the git repository ${asPlace(repository)}: paths of this computer would be committed with it.`,
   ];
   return notes.filter((note) => note !== false);
-}
-
-/** The folder of the repository that a file is in. Whether git tracks the file is not asked. */
-function gitFolder(path: string, { exists }: Machine): string | null {
-  for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder))
-    if (exists(join(folder, ".git"))) return folder;
-  return null;
 }
 
 function currentSettings(
@@ -254,6 +265,9 @@ function show({ invocation, out }: CommandContext, outcome: Outcome, machine: Ma
     out.line(sentence`${asPlace(client.title)}: ${ACTIONS[plan.action]} ${asPlace(client.file(machine))}`);
     const isShown = plan.action === "add" || plan.action === "change";
     for (const line of isShown ? verbatim(plan.shown) : []) out.line(lineOf`    ${line}`);
+    const remaining =
+      plan.action === "absent" ? remainingCopies(readConfigFile(client.file(machine), stateFolder(machine))) : [];
+    for (const line of remaining) out.line(line);
     for (const change of plan.changes.slice(1))
       if (isChange(change)) out.line(sentence`  and its allow rules in ${asPlace(change.file.path)}`);
   }

@@ -273,6 +273,40 @@ describe("setup", () => {
     expect(JSON.parse(readFileSync(target, "utf8"))).toMatchObject({ mcpServers: { prefect: {} } });
   });
 
+  test("keeps the copy of a file in a git repository where git does not see it, for its user only", async () => {
+    using place = makePlace();
+    const folder = join(place.dir, ".codex");
+    const path = join(folder, "config.toml");
+    mkdirSync(folder);
+    // The home folder itself is a repository, and its rules ignore the file only.
+    const { PATH = "" } = place.env();
+    const git = (...words: string[]) => run(["git", ...words], { cwd: place.dir, env: { HOME: place.dir, PATH } });
+    await git("init", "-q");
+    writeFileSync(join(place.dir, ".gitignore"), "config.toml\n");
+    writeFileSync(path, 'api_key = "sk-secret"\n', { mode: 0o644 });
+    const { stdout } = await setup(place, ["--client", "codex", "--yes"]);
+    const copy = /its former text: (.*)\)/.exec(stdout)?.[1] ?? "";
+    expect(copy).toStartWith(join(place.dir, ".local", "state", "prefect-mcp-bun", "client-files"));
+    expect(readFileSync(copy, "utf8")).toBe('api_key = "sk-secret"\n');
+    expect(lstatSync(copy).mode & 0o777).toBe(0o600);
+    expect(readdirSync(folder)).toEqual(["config.toml"]);
+    const seen = await git("status", "--porcelain", "--untracked-files=all");
+    expect(seen.stdout).toBe("?? .gitignore\n");
+
+    // Something else has changed since: the copy is not deleted, but named.
+    const entry = readFileSync(path, "utf8");
+    writeFileSync(path, `model = "x"\n${entry}`);
+    const removed = await setup(place, ["--client", "codex", "--remove", "--yes"]);
+    expect(removed.stdout).toContain(`Copies of its earlier texts remain, with the keys that were in it.`);
+    expect(removed.stdout).toContain(copy);
+    expect((await setup(place, ["--client", "codex", "--remove", "--yes"])).stdout).toContain(copy);
+    // Nothing else has changed: it is deleted.
+    writeFileSync(path, entry);
+    await setup(place, ["--client", "codex", "--remove", "--yes"]);
+    expect(readFileSync(path, "utf8")).toBe('api_key = "sk-secret"\n');
+    expect(existsSync(copy)).toBe(false);
+  });
+
   test("writes nothing below a home folder that is not absolute", async () => {
     using place = makePlace();
     const { code, stderr } = await setup(place, ["--client", "cursor", "--yes"], { HOME: "." });

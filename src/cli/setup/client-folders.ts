@@ -29,3 +29,12 @@ export function appFolder(where: Where): string {
 export function configFolder(where: Where): string {
   return namedFolder(where, "XDG_CONFIG_HOME", ".config");
 }
+
+/** Where this program keeps what is not a record: `%LOCALAPPDATA%` on Windows, `$XDG_STATE_HOME` or `~/.local/state` elsewhere. */
+export function stateFolder(where: Where): string {
+  const base =
+    where.platform === "win32"
+      ? namedFolder(where, "LOCALAPPDATA", "AppData", "Local")
+      : namedFolder(where, "XDG_STATE_HOME", ".local", "state");
+  return pathsOf(where).join(base, "prefect-mcp-bun");
+}

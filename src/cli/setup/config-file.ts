@@ -14,6 +14,7 @@ import {
   readFileSync,
   realpathSync,
   renameSync,
+  rmdirSync,
   rmSync,
   type Stats,
   statSync,
@@ -35,6 +36,8 @@ export interface ConfigFile {
   readonly target: string;
   /** Null while the file does not exist. */
   readonly text: string | null;
+  /** Where copies of its texts are, the one for new copies first. */
+  readonly copyFolders: readonly [string, ...string[]];
 }
 
 const BACKUP = ".before-prefect-mcp-bun";
@@ -44,17 +47,36 @@ export interface Backup {
   readonly text: string;
 }
 
-/** Throws AppError for a file that must not be replaced. */
-export function readConfigFile(path: string): ConfigFile {
+/**
+ * Throws AppError for a file that must not be replaced. `stateFolder`: for copies of a file in a git repository, whose ignore rules are for
+ * the file and not for copies of it, so that a later commit could publish the keys in them.
+ */
+export function readConfigFile(path: string, stateFolder?: string): ConfigFile {
   const stats = attempt(path, () => lstatSync(path, { throwIfNoEntry: false }));
-  if (stats === undefined) return { path, target: path, text: null };
-  const target = attempt(path, () => realpathSync(path));
+  const target = stats === undefined ? path : attempt(path, () => realpathSync(path));
+  const copyFolders = foldersOfCopies(target, stateFolder);
+  if (stats === undefined) return { path, target, text: null, copyFolders };
   const { size } = checked(path, target);
   if (size > MAX_BYTES) throw refusal(path, own("it is too large for a file of settings"));
   const bytes = attempt(path, () => readFileSync(target));
   const text = bytes.toString("utf8");
   if (!Buffer.from(text, "utf8").equals(bytes)) throw refusal(path, own("it is not UTF-8 text"));
-  return { path, target, text };
+  return { path, target, text, copyFolders };
+}
+
+function foldersOfCopies(target: string, stateFolder: string | undefined): ConfigFile["copyFolders"] {
+  const beside = dirname(target);
+  if (stateFolder === undefined || gitFolderOf(target) === null) return [beside];
+  // Files of several clients have the same name.
+  const hash = new Bun.CryptoHasher("sha256").update(target).digest("hex").slice(0, 12);
+  return [join(stateFolder, "client-files", hash), beside];
+}
+
+/** The folder of the repository that a file is in. Whether git tracks the file is not asked. */
+export function gitFolderOf(path: string): string | null {
+  for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder))
+    if (existsSync(join(folder, ".git"))) return folder;
+  return null;
 }
 
 /** Others could change a file of theirs at the moment in which it is replaced. */
@@ -67,15 +89,15 @@ function checked(path: string, target: string): Stats {
 }
 
 /** Earlier texts of the file, the first one first. Their numbers have no gaps unless a person deletes one. */
-export function backupsOf({ path, target }: ConfigFile): readonly Backup[] {
+export function backupsOf({ path, target, copyFolders }: ConfigFile): readonly Backup[] {
   return attempt(path, () => {
-    const folder = dirname(target);
-    if (!existsSync(folder)) return [];
     const start = basename(target) + BACKUP;
-    const found = readdirSync(folder).flatMap((name) => {
-      const number = name === start ? "1" : name.startsWith(`${start}.`) ? name.slice(start.length + 1) : "";
-      return /^[1-9]\d{0,5}$/.test(number) ? [{ path: join(folder, name), number: Number(number) }] : [];
-    });
+    const found = copyFolders.filter(existsSync).flatMap((folder) =>
+      readdirSync(folder).flatMap((name) => {
+        const number = name === start ? "1" : name.startsWith(`${start}.`) ? name.slice(start.length + 1) : "";
+        return /^[1-9]\d{0,5}$/.test(number) ? [{ path: join(folder, name), number: Number(number) }] : [];
+      }),
+    );
     return found
       .toSorted((a, b) => a.number - b.number)
       .filter((one) => lstatSync(one.path).isFile())
@@ -83,15 +105,19 @@ export function backupsOf({ path, target }: ConfigFile): readonly Backup[] {
   });
 }
 
-/** Copies the present file beside it, and never over another copy. The same text is copied once. */
-function copyBeside(file: ConfigFile): string {
+/** Copies the present file, and never over another copy. The same text is copied once. */
+function copyFormer(file: ConfigFile): string {
   const known = backupsOf(file).find(({ text }) => text === file.text);
   if (known !== undefined) return known.path;
+  const [folder] = file.copyFolders;
+  const isBeside = folder === dirname(file.target);
+  if (!isBeside) makeHidden(folder);
   for (let number = 1; ; number += 1) {
-    const copy = `${file.target}${BACKUP}${number === 1 ? "" : `.${number}`}`;
+    const copy = join(folder, `${basename(file.target)}${BACKUP}${number === 1 ? "" : `.${number}`}`);
     if (existsSync(copy)) continue;
     try {
       copyFileSync(file.target, copy, constants.COPYFILE_EXCL);
+      if (!isBeside) chmodSync(copy, NEW_FILE_MODE);
       return copy;
     } catch (error) {
       if (systemCode(error) === "EEXIST") continue;
@@ -99,6 +125,13 @@ function copyBeside(file: ConfigFile): string {
       throw error;
     }
   }
+}
+
+/** A folder for its user only, which git does not see even where the home folder is a repository. */
+function makeHidden(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const ignore = join(dirname(folder), ".gitignore");
+  if (!existsSync(ignore)) writeFileSync(ignore, "*\n");
 }
 
 /**
@@ -115,7 +148,7 @@ export function writeConfigFile(file: ConfigFile, next: string, isCopied = true)
       const now = readConfigFile(path);
       if (now.target === target && now.text === next) return null;
       if (now.text !== text || now.target !== target) throw changedMeanwhile(path);
-      const copy = stats === null || !isCopied ? null : copyBeside(file);
+      const copy = stats === null || !isCopied ? null : copyFormer(file);
       renameSync(draft, target);
       return copy;
     } finally {
@@ -136,6 +169,9 @@ export function deleteConfigFile(file: ConfigFile): void {
 export function deleteBackups(file: ConfigFile, backups: readonly Backup[]): void {
   attempt(file.path, () => {
     for (const { path } of backups) rmSync(path, { force: true });
+    const [folder] = file.copyFolders;
+    const isOwn = folder !== dirname(file.target) && existsSync(folder);
+    if (isOwn && readdirSync(folder).length === 0) rmdirSync(folder);
   });
 }
 

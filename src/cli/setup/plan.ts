@@ -2,6 +2,7 @@
 import { AppError } from "../../errors.ts";
 import { asPlace, asReason, own, quote, type Sentence, sentence } from "../../lib/shown-text.ts";
 import type { Entry, Machine, McpClient } from "./client.ts";
+import { stateFolder } from "./client-folders.ts";
 import { type Backup, type ConfigFile, readConfigFile } from "./config-file.ts";
 import { readEntry, withEntry, withListed, withOnlyEntry, withoutEntry, withoutListed } from "./edit-config.ts";
 import { type FileFormat, UneditableError } from "./formats/format.ts";
@@ -79,7 +80,7 @@ export async function planAdding(input: PlanInput): Promise<ClientPlan> {
   const path = [...client.servers, name];
   const entry = newEntry(input);
   const format = await loadFormat(client.format);
-  const file = readConfigFile(client.file(machine));
+  const file = readConfigFile(client.file(machine), stateFolder(machine));
   const before = file.text ?? "";
   const known = editing(file, () => readEntry(format, before, path));
   if (known !== undefined && !isOurs(known, input.words)) throw foreignEntry(file, name, known);
@@ -114,7 +115,7 @@ export async function planAdding(input: PlanInput): Promise<ClientPlan> {
 export async function planRemoving({ client, machine, name, words }: EntryPlace): Promise<ClientPlan> {
   const path = [...client.servers, name];
   const format = await loadFormat(client.format);
-  const file = readConfigFile(client.file(machine));
+  const file = readConfigFile(client.file(machine), stateFolder(machine));
   const before = file.text ?? "";
   const known = editing(file, () => readEntry(format, before, path));
   const plan = { client, shown: "", isOff: false };
@@ -142,7 +143,7 @@ type EditRules = (
 async function ruleChanges({ allowing }: McpClient, machine: Machine, edit: EditRules): Promise<FileChange[]> {
   if (allowing === null || allowing === "entry") return [];
   const { rule, rules } = allowing;
-  const file = readConfigFile(allowing.file(machine));
+  const file = readConfigFile(allowing.file(machine), stateFolder(machine));
   const format = await loadFormat("json");
   const before = file.text ?? "";
   const next = editing(file, () => edit(rule, format, before, rules));
