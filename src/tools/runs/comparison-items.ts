@@ -11,15 +11,16 @@ import {
   type Sentence,
   sentence,
 } from "../../lib/shown-text.ts";
-import { formatIsoSeconds, formatIsoUs, parseIsoUs, SECOND_US } from "../../lib/time.ts";
+import { formatIsoSeconds, parseIsoUs, SECOND_US } from "../../lib/time.ts";
 import { truncate } from "../../lib/truncate.ts";
 import { fullName } from "../../model/objects/full-name.ts";
+import { withoutLibraryFrames } from "../../model/runs/traceback-text.ts";
 import type { ComparedPart, FieldDiff, RunComparison } from "../../queries/comparison/compare-runs.ts";
 import type { Divergence } from "../../queries/comparison/diverging-lines.ts";
 import { secondsOf, type TaskGroup, type TaskPair } from "../../queries/comparison/task-groups.ts";
 import type { Change } from "../../queries/history/what-changed.ts";
 import type { FlowRunItem } from "../../queries/runs/flow-runs.ts";
-import type { LogLine } from "../../queries/runs/log-lines.ts";
+import { type LogLine, levelName } from "../../queries/runs/log-lines.ts";
 import { fieldChanges } from "../answer/field-changes.ts";
 
 /** How much of each part is shown. */
@@ -126,7 +127,12 @@ function logsOf({ different, missing, same }: Divergence, { chars }: Sizes) {
 function lineItem(line: LogLine | null, chars: number) {
   if (line === null) return null;
   const { log, n } = line;
-  return { n, timestamp: log.timestamp, level: log.level, message: truncate(log.message, chars * 2) };
+  return {
+    n,
+    timestamp: log.timestamp,
+    level: levelName(log.level),
+    message: truncate(withoutLibraryFrames(log.message), chars * 2),
+  };
 }
 
 function shownChanges({ changes }: RunComparison, { changes: most }: Sizes): readonly Change[] {
@@ -188,7 +194,7 @@ function runLine(what: Sentence, run: ComparisonItem["flow_run"]): Line {
 
 function timeText(time: string | null): Sentence {
   const us = time === null ? undefined : parseIsoUs(time);
-  return us === undefined ? own("-") : formatIsoUs(us);
+  return us === undefined ? own("-") : formatIsoSeconds(us);
 }
 
 function durationLine({ duration: { seconds, with_seconds, late_seconds, with_late_seconds } }: ComparisonItem): Line {
@@ -238,7 +244,7 @@ function logLines(logs: ComparisonItem["logs"]): Line[] {
 }
 
 function logText({ n, timestamp, level, message }: NonNullable<ReturnType<typeof lineItem>>): Line {
-  return lineOf`${n === null ? "" : sentence`${n} `}${oneLine(timestamp)} level ${level} ${oneLine(message)}`;
+  return lineOf`${n === null ? "" : sentence`${n} `}${timeText(timestamp)} ${asName(level)} ${oneLine(message)}`;
 }
 
 function changeLines({ changes, changes_unknown, more_changes }: ComparisonItem): Line[] {

@@ -25,7 +25,7 @@ import {
   windowArgs,
 } from "../definition/shared-schemas.ts";
 import { withNearest } from "../definition/suggestions.ts";
-import { errorLines, lineFacts, logItem, logLines } from "./log-items.ts";
+import { errorLines, foldedRow, lineFacts, logItem, logLines } from "./log-items.ts";
 
 const input = z.strictObject({
   flow_run_id: z.string().describe("id, id prefix, UI link or run name"),
@@ -126,6 +126,7 @@ export const getFlowRunLogsTool = defineTool({
         ...errorLines(errors, logs),
       },
       facts: [lineFacts(logs, matching.length, errors)],
+      ...(args.fields && args.detail !== "full" ? { toRow: foldedRow } : {}),
       rowLines: args.fields ? undefined : (item) => logLines(item, day),
       takeFrom: isTail ? "end" : "start",
       hint: sentence`Narrow by level, text, task_run or times.`,

@@ -63,6 +63,11 @@ export function logLines(item: Item, day: string): Line[] {
   return [...lines, id === undefined ? last : lineOf`${last} [${joined(ids, ", ")}]`];
 }
 
+/** The line for a table: frames of libraries are left out of its message. */
+export function foldedRow(item: Item): Item {
+  return typeof item.message === "string" ? { ...item, message: withoutLibraryFrames(item.message) } : item;
+}
+
 /** The number of error lines, and the position of the last one. */
 export function errorLines(errors: readonly LogLine[], logs: RunLogs): Item {
   const last = errors.at(-1);

@@ -124,7 +124,7 @@ const EXPECTED = {
     same: 0,
   },
   logs: {
-    first_different: { n: 3, level: 40, message: "ValueError: no such column" },
+    first_different: { n: 3, level: "ERROR", message: "ValueError: no such column" },
     first_missing: { n: 3, message: "wrote the table" },
     same_before: 2,
   },
@@ -150,6 +150,22 @@ describe("compare_runs from the record", () => {
     expect(structured).toMatchObject({ ...EXPECTED, source: "record", coverage: { complete: true } });
     for (const words of ["day: 1 → 2", "tasks failed: write", "tasks slower: read", "wrote the table", "etl/nightly"])
       expect(text).toContain(words);
+  });
+
+  test("the first different line shows the frame of the flow, not those of libraries, and the name of its level", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness);
+    const frame =
+      '  File "/usr/lib/python3.12/site-packages/prefect/flow_engine.py", line 800, in call_flow_fn\n    result = f()\n';
+    const message = `Encountered exception during execution:\nTraceback (most recent call last):\n${frame.repeat(30)}  File "/srv/flows.py", line 3, in load\n    open(path)\nOSError: full`;
+    harness.logs([...logs.slice(0, -1), line(bad.id, 1_940.25, message, 40)]);
+    for (const scope of [good.id, bad.id]) harness.cover("log", { scope, fromUs: 0 });
+    const { structured, text } = await harness.call(compareRunsTool, { flow_run: "calm-otter" });
+    const shown = structured.logs.first_different.message;
+    expect(shown).toContain("30 frames of libraries");
+    expect(shown).toEndWith('File "/srv/flows.py", line 3, in load\n    open(path)\nOSError: full');
+    expect(text).toContain(`3 ${at(1_940)} ERROR Encountered exception`);
+    expect(text).not.toContain("flow_engine.py");
   });
 
   test("compares with any other run, also a later one", async () => {

@@ -179,6 +179,10 @@ describe("get_flow_run_logs from the record", () => {
     expect(brief.text).toContain("… 9 frames of libraries");
     expect(brief.text).toContain("/srv/flows.py");
     expect(brief.text).not.toContain("engine.py");
+    const chosen = await harness.call(getFlowRunLogsTool, { flow_run_id: run.id, fields: ["message"], limit: 1 });
+    expect(chosen.structured.logs[0].message).toBe(message);
+    expect(chosen.text).toContain('… 9 frames of libraries ⏎ File "/srv/flows.py"');
+    expect(chosen.text).not.toContain("engine.py");
     const full = await harness.call(getFlowRunLogsTool, { flow_run_id: run.id, detail: "full" });
     expect(full.text.split("engine.py")).toHaveLength(10);
   });

@@ -3,6 +3,7 @@
 import { asName, asPlace, asReason, type Sentence, sentence } from "../../../lib/shown-text.ts";
 import { truncate } from "../../../lib/truncate.ts";
 import type { Frame } from "../../../model/runs/traceback.ts";
+import { withoutLibraryFrames } from "../../../model/runs/traceback-text.ts";
 import type { RunError } from "./types.ts";
 
 export const MAX_MESSAGE_CHARS = 400;
@@ -23,6 +24,10 @@ export function errorLinesEvidence(error: RunError): object {
   return {
     error_lines: error.lines
       .slice(-2)
-      .map((log) => ({ timestamp: log.timestamp, logger: log.name, message: truncate(log.message, 300) })),
+      .map((log) => ({
+        timestamp: log.timestamp,
+        logger: log.name,
+        message: truncate(withoutLibraryFrames(log.message), 300),
+      })),
   };
 }

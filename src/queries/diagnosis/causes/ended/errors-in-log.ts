@@ -1,5 +1,6 @@
 import { asName, own, quote, sentence } from "../../../../lib/shown-text.ts";
 import { truncate } from "../../../../lib/truncate.ts";
+import { withoutLibraryFrames } from "../../../../model/runs/traceback-text.ts";
 import { ALL_OF_RUNS, wider } from "../../findings/scopes.ts";
 import type { CauseModule } from "../../findings/types.ts";
 import { plural } from "../../findings/wording.ts";
@@ -30,7 +31,7 @@ export const errorsInLog: CauseModule = {
           flow_run: { id: run.run.id, name: run.run.name },
           error_lines: lines
             .slice(-2)
-            .map((log) => ({ timestamp: log.timestamp, message: truncate(log.message, 300) })),
+            .map((log) => ({ timestamp: log.timestamp, message: truncate(withoutLibraryFrames(log.message), 300) })),
         },
         fix: own("Nothing to do, unless these errors should have failed the run."),
         certainty: 1,
