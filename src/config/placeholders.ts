@@ -1,13 +1,13 @@
 /**
  * Clients start this program with variables and flags from a template. One that does not know a value passes the template's own text,
  * such as `${user_config.api_key}` (MCP bundles: https://github.com/modelcontextprotocol/mcpb/blob/main/MANIFEST.md) or `${env:KEY}` and
- * `${input:key}` (https://code.visualstudio.com/docs/copilot/reference/mcp-configuration).
+ * `${input:key}` (https://code.visualstudio.com/docs/copilot/reference/mcp-configuration). Templates of prompts and workflows have `{{key}}`.
  */
 import { asPlace, own, sentence } from "../lib/shown-text.ts";
 import type { SettingProblem } from "./settings.ts";
 
 /** The whole text is a placeholder, or contains one of those that only clients write. */
-const PLACEHOLDER = /^\s*\$\{[^{}]*\}\s*$|\$\{(?:user_config\.|env:|input:)[^{}]*\}/;
+const PLACEHOLDER = /^\s*\$\{[^{}]*\}\s*$|^\s*\{\{[^{}]*\}\}\s*$|\$\{(?:user_config\.|env:|input:)[^{}]*\}/;
 
 export function isPlaceholder(text: string): boolean {
   return PLACEHOLDER.test(text);

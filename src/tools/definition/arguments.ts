@@ -27,8 +27,12 @@ export function parseArguments(tool: ToolDefinition, args: unknown): Readonly<Re
   const given = asObject(args);
   const properties = (inputSchema(tool).properties ?? {}) as Readonly<Record<string, JsonSchema>>;
   const named: Record<string, unknown> = Object.create(null);
+  const unreplaced = new Set<string>();
   for (const [name, value] of Object.entries(given)) {
-    if (isBlank(value)) continue;
+    if (isBlank(value)) {
+      if (hasPlaceholder(value)) unreplaced.add(meantName(tool, name));
+      continue;
+    }
     const key = knownName(tool, properties, name);
     if (key in named)
       throw new AppError("invalid_input", sentence`argument "${asName(key)}" is given twice (also as ${quote(name)})`);
@@ -36,18 +40,22 @@ export function parseArguments(tool: ToolDefinition, args: unknown): Readonly<Re
     if (key !== "cursor") checkSize(key, named[key]);
   }
   const parsed = tool.input.safeParse(named);
-  if (!parsed.success) throw invalid(tool, parsed.error, named);
+  if (!parsed.success) throw invalid(tool, parsed.error, named, unreplaced);
   return parsed.data;
 }
 
 /** Which arguments hold a text that a client did not replace, as `${FLOW_NAME}`: the call was answered without them. Null: none. */
 export function placeholderNote(args: unknown): Sentence | null {
   const names = Object.entries(asObject(args)).flatMap(([name, value]) => {
-    const texts = Array.isArray(value) ? value : [value];
-    return isBlank(value) && texts.some((text) => typeof text === "string" && isPlaceholder(text)) ? [name] : [];
+    return isBlank(value) && hasPlaceholder(value) ? [name] : [];
   });
   if (names.length === 0) return null;
-  return sentence`Answered without ${asNames(names)}: the value is a placeholder that the client did not replace.`;
+  return sentence`NOT limited by ${asNames(names)}: the value is a placeholder that the client did not replace, so the answer is without it.`;
+}
+
+function hasPlaceholder(value: unknown): boolean {
+  const texts = Array.isArray(value) ? value : [value];
+  return texts.some((text) => typeof text === "string" && isPlaceholder(text));
 }
 
 function asObject(args: unknown): Record<string, unknown> {
@@ -89,11 +97,10 @@ function knownName(tool: ToolDefinition, properties: Readonly<Record<string, Jso
       hint: sentence`No argument has a name of more than ${LONGEST_NAME} characters.`,
     });
   }
-  const snake = name.replaceAll("-", "_").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  const alias = aliasOf(tool, name) ?? aliasOf(tool, snake) ?? snake;
+  const alias = meantName(tool, name);
   if (Object.hasOwn(properties, alias)) return alias;
   const valid = Object.keys(properties);
-  const near = nearest(snake, valid);
+  const near = nearest(inSnakeCase(name), valid);
   const list =
     valid.length > 0
       ? sentence`Valid arguments of ${asName(tool.name)}: ${asNames(valid)}.`
@@ -105,6 +112,16 @@ function knownName(tool: ToolDefinition, properties: Readonly<Record<string, Jso
       hint: list,
     },
   );
+}
+
+function inSnakeCase(name: string): string {
+  return name.replaceAll("-", "_").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** The argument that an alias, or another spelling, means. */
+function meantName(tool: ToolDefinition, name: string): string {
+  const snake = inSnakeCase(name);
+  return aliasOf(tool, name) ?? aliasOf(tool, snake) ?? snake;
 }
 
 function aliasOf({ aliases }: ToolDefinition, name: string): string | undefined {
@@ -154,7 +171,12 @@ function parseText(text: string): unknown {
 }
 
 /** The first thing that is wrong, in words of this program: those of the validator name its own types. */
-function invalid(tool: ToolDefinition, error: z.ZodError, args: Readonly<Record<string, unknown>>): AppError {
+function invalid(
+  tool: ToolDefinition,
+  error: z.ZodError,
+  args: Readonly<Record<string, unknown>>,
+  unreplaced: ReadonlySet<string>,
+): AppError {
   const [issue] = error.issues;
   const [key, ...rest] = issue?.path ?? [];
   const properties = (inputSchema(tool).properties ?? {}) as Readonly<Record<string, JsonSchema>>;
@@ -168,7 +190,8 @@ function invalid(tool: ToolDefinition, error: z.ZodError, args: Readonly<Record<
   const value = args[String(key)];
   const isCount = schema.type === "boolean" && typeof value === "number" && properties.limit !== undefined;
   const hint = sentence`${name} must be ${requirement(schema)}.${isCount ? " For a number of items use limit." : ""}`;
-  if (value === undefined) return new AppError("invalid_input", sentence`argument "${name}" is missing`, { hint });
+  const lack = unreplaced.has(String(key)) ? "is a placeholder that the client did not replace" : "is missing";
+  if (value === undefined) return new AppError("invalid_input", sentence`argument "${name}" ${lack}`, { hint });
   const problem = problemOf(issue, rest, value, schema);
   return new AppError("invalid_input", sentence`argument "${name}": ${problem}`, { hint });
 }

@@ -40,14 +40,17 @@ export async function runTool(tool: ToolDefinition, ctx: ToolContext, args: unkn
       const run = (checked: QueryContext) => tool.run({ ...ctx, query: checked, progress }, input);
       const mayAsk = !tool.isAboutRecord && tool.isWatching !== true;
       const found = await (mayAsk ? withOutageCheck(query, run) : run(query));
-      const notes = [placeholderNote(args), dayNote(input, serverNowUs(query))].filter((note) => note !== null);
-      return notes.reduce(withNote, found);
+      const day = dayNote(input, serverNowUs(query));
+      const dated = day === null ? found : withNote(found, day);
+      // It stands first, because the answer is one to another question than the caller's.
+      const unlimited = placeholderNote(args);
+      return unlimited === null ? dated : withFirstNote(dated, unlimited);
     });
-    if (isOther) return withServerNote(answer, OTHER_SERVER_NOTE);
+    if (isOther) return withFirstNote(answer, OTHER_SERVER_NOTE);
     const { liveOnly } = ctx.query;
-    if (liveOnly !== undefined) return withServerNote(answer, liveOnly);
+    if (liveOnly !== undefined) return withFirstNote(answer, liveOnly);
     const note = hasServerChanged(ctx.query, before) ? CHANGED_SERVER_NOTE : changedServerNote(query);
-    return note === null ? answer : withServerNote(answer, note);
+    return note === null ? answer : withFirstNote(answer, note);
   } catch (error) {
     const note = isOther ? OTHER_SERVER_NOTE : ctx.query.liveOnly;
     throw note === undefined ? error : errorWithServerNote(toAppError(error), note);
@@ -64,15 +67,13 @@ function withNote({ structured, text, ...rest }: ToolAnswer, note: Sentence): To
   return { ...rest, structured: { ...structured, ...noted }, text: answerText([text, note]) };
 }
 
-/** Every answer has `coverage`, and its text begins with where it comes from. */
-function withServerNote(answer: ToolAnswer, note: Sentence): ToolAnswer {
-  const coverage = (answer.structured.coverage ?? {}) as { readonly notes?: readonly string[] };
-  const notes = [note, ...(coverage.notes ?? [])];
-  return {
-    ...answer,
-    structured: { ...answer.structured, coverage: { ...coverage, notes } },
-    text: answerText([note, answer.text]),
-  };
+/** The note comes before everything else. */
+function withFirstNote(answer: ToolAnswer, note: Sentence): ToolAnswer {
+  const { coverage } = answer.structured;
+  const text = answerText([note, answer.text]);
+  if (!isJsonObject(coverage)) return { ...answer, text };
+  const notes = [note, ...(Array.isArray(coverage.notes) ? coverage.notes : [])];
+  return { ...answer, structured: { ...answer.structured, coverage: { ...coverage, notes } }, text };
 }
 
 function errorWithServerNote(error: AppError, note: Sentence): AppError {

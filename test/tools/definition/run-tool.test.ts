@@ -13,6 +13,7 @@ import { getDeploymentsTool } from "../../../src/tools/objects/get-deployments.t
 import { getFlowsTool } from "../../../src/tools/objects/get-flows.ts";
 import { getWorkPoolsTool } from "../../../src/tools/objects/get-work-pools.ts";
 import { diagnoseTool } from "../../../src/tools/runs/diagnose.ts";
+import { getFlowRunLogsTool } from "../../../src/tools/runs/get-flow-run-logs.ts";
 import { getFlowRunsTool } from "../../../src/tools/runs/get-flow-runs.ts";
 import { getTaskRunsTool } from "../../../src/tools/runs/get-task-runs.ts";
 import { getDashboardTool } from "../../../src/tools/workspace/get-dashboard.ts";
@@ -155,9 +156,16 @@ test("an argument with a placeholder that the client did not replace is named, b
   await using h = await openRecorded();
   const given = { flow: `\${FLOW_NAME}`, state: "", tags: [`\${user_config.tag}`] };
   const { structured, text } = await h.call(getFlowRunsTool, given);
-  const note = "Answered without flow, tags: the value is a placeholder that the client did not replace.";
-  expect(structured.coverage.notes).toContain(note);
-  expect(text).toContain(note);
+  const note =
+    "NOT limited by flow, tags: the value is a placeholder that the client did not replace, so the answer is without it.";
+  expect(structured.coverage.notes[0]).toBe(note);
+  expect(text.split("\n")[0]).toBe(note);
+  const other = await h.call(getFlowRunsTool, { flow: "{{flow}}" });
+  expect(other.text.split("\n")[0]).toStartWith("NOT limited by flow: the value is a placeholder");
+  for (const needed of [{ flow_run_id: `\${RUN}` }, { flow_run: "{{ run }}" }]) {
+    const { structured: refused } = await h.call(getFlowRunLogsTool, needed);
+    expect(refused.message).toBe('argument "flow_run_id" is a placeholder that the client did not replace');
+  }
   const blank = await h.call(getFlowRunsTool, { flow: "", state: " " });
-  expect(blank.text).not.toContain("Answered without");
+  expect(blank.text).not.toContain("NOT limited");
 });
