@@ -4,7 +4,7 @@
  */
 
 import { durationText } from "../../lib/duration-text.ts";
-import { ExactNumber, isJsonObject } from "../../lib/exact-json.ts";
+import { ExactNumber, isJsonNumber, isJsonObject } from "../../lib/exact-json.ts";
 import {
   asCell,
   asName,
@@ -66,13 +66,18 @@ export function withOwner(item: Item): Item {
   return isOwn ? { ...rest, [OWNER_HEADING]: deployment ?? flow } : item;
 }
 
-/** Members with a number of seconds; undefined for others. */
-function durationCell(key: string, value: unknown): Cell | undefined {
-  if (typeof value !== "number") return undefined;
+/** Prefect's own fields with seconds: https://github.com/PrefectHQ/prefect/blob/3.8.8/src/prefect/server/schemas/core.py */
+const PREFECT_DURATIONS: readonly string[] = ["total_run_time", "estimated_run_time", "estimated_start_time_delta"];
+
+/** Members with a number of seconds in words; undefined for others. */
+export function durationCell(key: string, value: unknown): Cell | undefined {
+  if (!isJsonNumber(value)) return undefined;
   const isAge = key.endsWith("_seconds_ago");
-  if (!isAge && !key.endsWith("_seconds") && key !== "duration") return undefined;
-  const text = durationText(value * SECOND_US);
-  return asCell(isAge ? sentence`${text} ago` : text);
+  const isDuration = key.endsWith("_seconds") || key === "duration" || PREFECT_DURATIONS.includes(key);
+  if (!isAge && !isDuration) return undefined;
+  const seconds = Number(value);
+  const text = durationText(Math.abs(seconds) * SECOND_US);
+  return asCell(isAge ? sentence`${text} ago` : seconds < 0 ? sentence`-${text}` : text);
 }
 
 function cellText(value: unknown, options: TableOptions): Cell {

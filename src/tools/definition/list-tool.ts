@@ -15,7 +15,7 @@ import type { FilterSet } from "../../store/filters/bodies.ts";
 import { type CursorValue, decodeCursor, encodeCursor } from "../answer/cursor.ts";
 import { dayOf } from "../answer/freshness.ts";
 import { itemLines } from "../answer/item-text.ts";
-import type { Item } from "../answer/table.ts";
+import { columnOf, type Item } from "../answer/table.ts";
 import { defineTool, type ToolAnswer, type ToolDefinition, type ToolOptions } from "./define-tool.ts";
 import { listAnswer } from "./list-answer.ts";
 import { DEFAULT_LIMIT, offsetOf, questionOf, sortArg } from "./list-arguments.ts";
@@ -150,7 +150,7 @@ async function runList<Input extends z.ZodObject, Row, Sort extends string>(
     ...(template === null ? {} : { extra: { ui_url: template }, facts: [sentence`link: ${asPlace(template)}`] }),
     layout: call.isFull && !hasFields ? "json" : "table",
     ...(toRow ? { toRow } : {}),
-    rowLines: inLines ? (item) => itemLines(toRow ? toRow(item) : item, day) : undefined,
+    rowLines: inLines ? (item) => itemLines(toRow ? toRow(item) : item, day, columnOf) : undefined,
     order,
     hint,
     none,

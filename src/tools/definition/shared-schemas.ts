@@ -150,12 +150,13 @@ export function checkWindow(
   throw new AppError("invalid_input", sentence`${asName(since)} is after ${asName(until)}`);
 }
 
-/** The members that a caller means by the headings of the table; other names are returned as they are. */
+/** The members that a caller means by the headings of the table, in any case; other names are returned as they are. */
 export function membersOf(fields: readonly string[], valid: readonly string[]): readonly string[] {
   const under = (field: string) =>
     valid.includes(field) ? [field] : valid.filter((member) => columnOf(member) === field);
   return fields.flatMap((field) => {
-    const meant = field === OWNER_HEADING ? membersOfOwner(under) : under(field);
+    const written = valid.includes(field) ? field : field.trim().toLowerCase().replace(/[ -]/g, "_");
+    const meant = written === OWNER_HEADING ? membersOfOwner(under) : under(written);
     return meant.length > 0 ? meant : [field];
   });
 }
@@ -164,6 +165,13 @@ export function membersOf(fields: readonly string[], valid: readonly string[]): 
 function membersOfOwner(under: (field: string) => readonly string[]): readonly string[] {
   const [flow, deployment] = [under("flow"), under("deployment")];
   return flow.length > 0 && deployment.length === 0 ? [...flow, ...under("name")] : [...flow, ...deployment];
+}
+
+/** Headings of the table that are no members. */
+function headings(valid: readonly string[]): readonly string[] {
+  const columns = valid.map(columnOf);
+  const isOwned = columns.includes("flow") && (columns.includes("deployment") || valid.includes("name"));
+  return isOwned ? [...columns, OWNER_HEADING] : columns;
 }
 
 /**
@@ -180,7 +188,7 @@ export function pickFields(
   for (const field of members) {
     if (valid.includes(field)) continue;
     throw new AppError("invalid_input", sentence`unknown field ${withNearest(field, valid)}`, {
-      hint: sentence`Valid fields: ${asNames(valid)}.`,
+      hint: sentence`Valid fields: ${asNames([...new Set([...valid, ...headings(valid)])])}.`,
     });
   }
   const wanted = new Set(["id", ...members]);

@@ -120,6 +120,7 @@ export const FULL_DEPLOYMENT_FIELDS: readonly string[] = [
   "created_by",
   "updated_by",
   "enforce_parameter_schema",
+  "work_pool_status",
   "recent_runs",
   "limits",
   "ui_url",

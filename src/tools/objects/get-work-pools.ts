@@ -68,7 +68,9 @@ export const getWorkPoolsTool = withMoment(
       const notes = types === null ? [] : unknownValueNotes(own("work pool"), type, types);
       return { ...page, rows: page.items, freshness: withNotes(page.freshness, notes) };
     },
-    toItem(row, { isFull, isSingle }) {
+    toItem(row, { isFull, isSingle, hasFields }) {
+      // The brief form has members that the detail of one pool has as its workers.
+      if (hasFields && isSingle) return { ...(isFull ? row.pool : {}), ...poolBrief(row), ...poolDetail(row) };
       if (isFull) return { ...row.pool, ...poolDetail(row) };
       return isSingle ? poolDetail(row) : poolBrief(row);
     },

@@ -1,6 +1,6 @@
 /** A caller repeats in `fields` what it has read as the heading of a column. */
 import { describe, expect, test } from "bun:test";
-import type { JsonSchema } from "../../../src/tools/definition/define-tool.ts";
+import type { JsonSchema, ToolDefinition } from "../../../src/tools/definition/define-tool.ts";
 import { inputSchema } from "../../../src/tools/definition/listing.ts";
 import { allTools } from "../../../src/tools/index.ts";
 import {
@@ -82,6 +82,47 @@ function headingsOf(text: string): string[] {
 const hasFields = (schema: JsonSchema) => Object.hasOwn((schema.properties ?? {}) as object, "fields");
 const tools = allTools.filter((tool) => hasFields(inputSchema(tool)));
 
+/** Of the lines of one object. */
+function membersShown(text: string): string[] {
+  return [...text.matchAll(/^([\w/]+): /gm)]
+    .map(([, name = ""]) => name)
+    .filter((name) => !["id", "link"].includes(name));
+}
+
+describe("headings of one object in lines", () => {
+  const singles = [
+    ["get_deployments", { deployment: "orders/prd" }],
+    ["get_work_pools", { work_pool: "pool-a" }],
+  ] as const;
+
+  test.each(singles)("of %s are fields", async (name, args) => {
+    await using harness = await openToolHarness();
+    fill(harness);
+    const tool = allTools.find((one) => one.name === name) as ToolDefinition;
+    const { text } = await harness.call(tool, args);
+    const shown = membersShown(text.slice(text.indexOf("<untrusted")));
+    expect(shown.length).toBeGreaterThan(5);
+    expect(text).not.toMatch(/_seconds|_name:/);
+    for (const heading of shown) {
+      const answer = await harness.call(tool, { ...args, fields: [heading] });
+      const [item = {}] = Object.values(answer.structured).find((value) => Array.isArray(value)) ?? [];
+      expect([heading, answer.isError, Object.keys(item).length > 1]).toEqual([heading, false, true]);
+    }
+  });
+
+  test("a member of the brief form is there for one pool too", async () => {
+    await using harness = await openToolHarness();
+    fill(harness);
+    const tool = allTools.find((one) => one.name === "get_work_pools") as ToolDefinition;
+    const { structured, text } = await harness.call(tool, {
+      work_pool: "pool-a",
+      fields: ["last_heartbeat_seconds_ago"],
+    });
+    expect(structured.work_pools[0].last_heartbeat_seconds_ago).toBeNumber();
+    expect(text).toMatch(/^last_heartbeat \| id\n.* ago\|/m);
+  });
+});
+
 describe("headings of tables", () => {
   test("there are tools with fields", () => {
     expect(tools.length).toBeGreaterThanOrEqual(9);
@@ -100,7 +141,12 @@ describe("headings of tables", () => {
         true,
       ]);
       const key = Object.keys(structured).find((name) => Array.isArray(structured[name])) ?? "";
-      for (const heading of headings.filter((name) => name !== "id")) {
+      const spelt = headings.flatMap((name) => [name, name.toUpperCase(), name.replaceAll("_", " ")]);
+      const wrong = await harness.call(tool, { ...needed, fields: ["zzz"] });
+      const { hint } = wrong.structured as { hint: string };
+      const unnamed = headings.filter((name) => !hint.split(/[:,.] ?/).some((part) => part.trim() === name));
+      expect([tool.name, unnamed]).toEqual([tool.name, []]);
+      for (const heading of spelt.filter((name) => name.toLowerCase() !== "id")) {
         const answer = await harness.call(tool, { ...needed, fields: [heading] });
         const members = (answer.structured[key] ?? []).flatMap((item: object) => Object.keys(item));
         const others = members.filter((name: string) => name !== "id" && name !== "ui_url");

@@ -73,6 +73,8 @@ function fillPrefect(harness: ToolHarness): void {
 
 const ids = (answer: Answer): string[] => idsOf(answer.structured.flow_runs);
 
+const FIELDS_OF_TIME = ["total_run_time", "estimated_run_time", "estimated_start_time_delta"];
+
 describe("get_flow_runs from the record", () => {
   test("lists newest start first, late runs by their scheduled time, future runs last, with names, state and lateness", async () => {
     await using harness = await openToolHarness();
@@ -263,6 +265,11 @@ describe("get_flow_runs from the record", () => {
     expect(full.structured.flow_runs[0]).toMatchObject({ ...failed, parameters: { day: 3 }, flow_name: "orders-etl" });
     const some = await harness.call(getFlowRunsTool, { fields: ["parameters", "state_name"] });
     expect(some.structured.flow_runs).toEqual([{ id: failed.id, state_name: "Failed", parameters: { day: 3 } }]);
+    const timed = [{ ...failed, total_run_time: 840.902, estimated_run_time: 5_400, estimated_start_time_delta: -2.5 }];
+    fillRecord(harness, timed);
+    const times = await harness.call(getFlowRunsTool, { fields: FIELDS_OF_TIME });
+    expect(times.structured.flow_runs[0]).toMatchObject({ total_run_time: 840.902, estimated_run_time: 5_400 });
+    expect(times.text).toContain(`${FIELDS_OF_TIME.join(" | ")} | id\n14 min|1 h 30 min|-2.5 s|`);
     const wrong = await harness.call(getFlowRunsTool, { fields: ["paramters"] });
     expect(wrong.structured).toMatchObject({
       code: "invalid_input",
