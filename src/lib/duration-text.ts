@@ -6,10 +6,10 @@ export function durationText(us: number): Sentence {
   const seconds = Math.max(0, us / SECOND_US);
   if (seconds < 9.95) return sentence`${Number(seconds.toFixed(1))} s`;
   const whole = Math.round(seconds);
-  if (whole < 90) return sentence`${whole} s`;
+  if (whole < 60) return sentence`${whole} s`;
   if (whole < 600) return parts(whole, 60, own("min"), own("s"));
   const minutes = Math.round(seconds / 60);
-  if (minutes < 90) return sentence`${minutes} min`;
+  if (minutes < 60) return sentence`${minutes} min`;
   return minutes < 48 * 60 ? parts(minutes, 60, own("h"), own("min")) : sentence`${Math.round(minutes / 1_440)} d`;
 }
 

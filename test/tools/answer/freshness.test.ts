@@ -15,7 +15,7 @@ describe("the freshness lines", () => {
     expect<readonly string[]>(
       freshnessLines({ source: "mixed", asOfUs: T0_US, coverage: partial }, T0_US + 65e6),
     ).toEqual([
-      "mixed as of 2026-08-20T09:15:00Z (65 s ago), covers 2026-08-20T08:15:00Z to 2026-08-20T09:15:00Z, INCOMPLETE",
+      "mixed as of 2026-08-20T09:15:00Z (1 min 5 s ago), covers 2026-08-20T08:15:00Z to 2026-08-20T09:15:00Z, INCOMPLETE",
       "not covered: 2026-08-20T09:15:00Z to 2026-08-20T09:15:05Z; 2026-08-20T09:15:10Z to 2026-08-20T09:15:15Z; 2026-08-20T09:15:20Z to 2026-08-20T09:15:25Z; 2026-08-20T09:15:30Z to 2026-08-20T09:15:35Z; 2026-08-20T09:15:40Z to 2026-08-20T09:15:45Z and 2 more",
       "Prefect is away.",
     ]);

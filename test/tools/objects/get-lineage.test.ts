@@ -82,7 +82,7 @@ describe("get_lineage from the record", () => {
     });
     expect(structured.assets[1]).toMatchObject({ id: RAW, made: "elsewhere", last_read: at(0), used_by: [CLEAN] });
     expect(text).toContain("night-run");
-    expect(text).toContain("60 min");
+    expect(text).toContain("1 h");
   });
 
   test("keeps to a direction and a depth, and says what lies beyond", async () => {

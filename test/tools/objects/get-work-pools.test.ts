@@ -99,7 +99,9 @@ describe("get_work_pools from the record", () => {
         ],
       },
     ]);
-    expect(answer.text).toContain("worker a, status ONLINE, heartbeat_seconds_ago 12");
+    expect(answer.text).toContain(
+      "worker a, status ONLINE, heartbeat 12 s ago; worker b, status OFFLINE, heartbeat 1 h ago",
+    );
     expect(answer.tokens.text).toBeLessThanOrEqual(250);
     const full = await harness.call(getWorkPoolsTool, { work_pool: "narrow", detail: "full" });
     expect(full.structured.work_pools[0]).toMatchObject({ base_job_template: {}, created: narrow.created });
