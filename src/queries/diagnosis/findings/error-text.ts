@@ -22,12 +22,10 @@ export function frameText(frame: Frame): Sentence {
 export function errorLinesEvidence(error: RunError): object {
   if (error.lines.length === 0) return {};
   return {
-    error_lines: error.lines
-      .slice(-2)
-      .map((log) => ({
-        timestamp: log.timestamp,
-        logger: log.name,
-        message: truncate(withoutLibraryFrames(log.message), 300),
-      })),
+    error_lines: error.lines.slice(-2).map((log) => ({
+      timestamp: log.timestamp,
+      logger: log.name,
+      message: truncate(withoutLibraryFrames(log.message), 300),
+    })),
   };
 }
