@@ -115,6 +115,25 @@ export function findKnownNames(db: RecordDb, kind: Kind): Pick<NamedRow, "name" 
     .all(KINDS[kind].parent?.kind ?? "", kind);
 }
 
+/** Tags of objects, or of the runs that begin last. */
+export function findKnownTags(db: RecordDb, kind: Kind): string[] {
+  const rows = isRun(kind)
+    ? db
+        .prepare<{ tag: string }, []>(
+          `SELECT DISTINCT tag.value AS tag FROM
+           (SELECT tags FROM ${kind} WHERE deleted_us IS NULL ORDER BY ${kind === "flow_run" ? "begin_us" : "expected_us"} DESC LIMIT 2000) run,
+           json_each(run.tags) tag`,
+        )
+        .all()
+    : db
+        .prepare<{ tag: string }, [string]>(
+          `SELECT DISTINCT tag.value AS tag FROM object, json_each(object.doc, '$.tags') tag
+           WHERE kind = ? AND deleted_us IS NULL LIMIT 2000`,
+        )
+        .all(kind);
+  return rows.map(({ tag }) => tag);
+}
+
 /** Objects whose parent (the flow of a deployment) has this name. */
 export function findByParentName(db: RecordDb, kind: SnapshotKind, parent: string): NamedRow[] {
   const exact = objects(db, kind, "p.name = ?", parent);

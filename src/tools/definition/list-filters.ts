@@ -1,11 +1,14 @@
 /** Combines the `filter` of a list tool and its other arguments into Prefect's filters. */
+import type { Sentence } from "../../lib/shown-text.ts";
 import type { ServerUs } from "../../lib/time.ts";
-import type { FilterKey, NamedKind } from "../../model/kinds.ts";
+import type { FilterKey, Kind, NamedKind } from "../../model/kinds.ts";
 import type { Json, JsonObject } from "../../model/objects.ts";
 import { type ResolvedName, resolveName } from "../../queries/names/names.ts";
+import { nearNameNote, nearTagNotes } from "../../queries/names/near-values.ts";
 import { addCriterion, type MutableSet, startSet, timeCriterion } from "../../queries/names/shorthands.ts";
 import { stateCriterion } from "../../queries/names/state-names.ts";
 import type { QueryContext } from "../../queries/source/context.ts";
+import type { RecordDb } from "../../store/database.ts";
 import type { FilterSet } from "../../store/filters/bodies.ts";
 import { windowArgs } from "./shared-schemas.ts";
 
@@ -54,6 +57,21 @@ export const byState: Criterion = {
   field: "state",
   toFilter: (states) => stateCriterion(states as readonly string[]),
 };
+
+/** Notes about a name and tags that nothing matched: what the record has that is near them. */
+export function nearNotes(
+  db: RecordDb | null,
+  kind: Kind,
+  criteria: FilterRules["criteria"],
+  args: Readonly<Record<string, unknown>>,
+): Sentence[] {
+  if (db === null) return [];
+  const { name, tags } = args;
+  const isWhole = criteria.name !== undefined && "any_" in criteria.name.toFilter("");
+  const near = typeof name === "string" && criteria.name ? nearNameNote(db, kind, name, isWhole) : null;
+  const given = Array.isArray(tags) ? tags.filter((tag) => typeof tag === "string") : [];
+  return [...(near === null ? [] : [near]), ...nearTagNotes(db, kind, given)];
+}
 
 export interface FilterRules {
   /** The kind of the listed objects, as bodies of `/filter` call it. */

@@ -19,7 +19,7 @@ import { columnOf, type Item } from "../answer/table.ts";
 import { defineTool, type ToolAnswer, type ToolDefinition, type ToolOptions } from "./define-tool.ts";
 import { listAnswer } from "./list-answer.ts";
 import { DEFAULT_LIMIT, offsetOf, questionOf, sortArg } from "./list-arguments.ts";
-import { type Criterion, type FilterRules, readFilters } from "./list-filters.ts";
+import { type Criterion, type FilterRules, nearNotes, readFilters } from "./list-filters.ts";
 import { listOutput, membersOf, type PageInput, pickFields, tokenBudget } from "./shared-schemas.ts";
 
 /** What all list tools take. */
@@ -133,6 +133,9 @@ async function runList<Input extends z.ZodObject, Row, Sort extends string>(
   const isPast = (key === "flow_runs" || key === "task_runs") && asksForPastStates(ctx, call.set[key], nowUs);
   const items = page.rows.map((row) => withLink(options.toItem(row, call), call.isFull ? ctx.uiUrl : null, kind));
   const picked = pickFields(items, fields, [...brief, ...full]);
+  const isNone = items.length === 0 && position === undefined;
+  const near = isNone ? nearNotes(ctx.record(), kind, criteria, args) : [];
+  const notes = [...(isPast ? [STATES_AS_NOW] : []), ...near];
   const template = call.isFull || items.length === 0 ? null : uiLinkTemplate(ctx.uiUrl, kind);
   const inLines = options.isSingleInLines === true && call.isSingle && !call.isFull && !hasFields;
   const day = dayOf(nowUs);
@@ -144,7 +147,7 @@ async function runList<Input extends z.ZodObject, Row, Sort extends string>(
     items: call.isFull ? picked : withKnownItems(ctx.record(), picked),
     hasMore: page.hasMore,
     cursorAfter: (index) => encodeCursor(question, page.positionAfter?.(index) ?? [offsetOf(position) + index + 1]),
-    freshness: isPast ? withNotes(page.freshness, [STATES_AS_NOW]) : page.freshness,
+    freshness: notes.length > 0 ? withNotes(page.freshness, notes) : page.freshness,
     nowUs,
     budget: tokenBudget(args),
     ...(template === null ? {} : { extra: { ui_url: template }, facts: [sentence`link: ${asPlace(template)}`] }),
