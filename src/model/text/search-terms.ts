@@ -17,6 +17,16 @@ export interface SearchTerms {
 
 const PART = /(-?)(\*?)(?:"([^"]*)"?|([^\s"]+))(\*?)/g;
 
+/** The parts of a query outside of phrases that other search languages read as operators: `OR`, `AND`, `NOT`, `level:`. */
+export function foreignOperators(query: string): string[] {
+  const parts = [...query.matchAll(PART)].flatMap(([, , , phrase, word = ""]) => (phrase === undefined ? [word] : []));
+  const found = parts.flatMap((part) => {
+    const field = /^[A-Za-z_]{2,30}:(?=[^/:])/.exec(part)?.[0];
+    return /^(?:OR|AND|NOT)$/.test(part) ? [part] : field === undefined ? [] : [field];
+  });
+  return [...new Set(found)];
+}
+
 /** The terms of a query. Parts without a letter or digit are ignored. */
 export function parseSearchTerms(query: string): SearchTerms {
   const all: SearchTerm[] = [];

@@ -49,6 +49,7 @@ import { askedWindow } from "../source/run-window.ts";
 import { serverNowUs, statedSkewUs } from "../source/server-time.ts";
 import { isSearched, type SearchHit, withFullNames } from "./hit-names.ts";
 import { type LiveList, type LiveLists, readLiveLists } from "./live-objects.ts";
+import { operatorNotes } from "./operator-note.ts";
 
 export const SEARCH_KINDS = ["event", "log", "flow_run", "task_run", ...SNAPSHOT_KINDS] as const;
 export type SearchKind = (typeof SEARCH_KINDS)[number];
@@ -145,7 +146,8 @@ export async function searchRecord(ctx: QueryContext, question: SearchQuestion):
     ...runs.map((run) => ({ kind: "run", us: run.beginUs, id: run.id, run }) as const),
   ].sort((a, b) => b.us - a.us);
   const notes = [...unsearched(ctx, db, search, wants, live), ...unrecordedRuns(ctx, db, search, wants)];
-  const whole = withUnsearched(withLiveLists(freshness, live, wants), notes);
+  const searched = withUnsearched(withLiveLists(freshness, live, wants), notes);
+  const whole = withNotes(searched, operatorNotes(question.query));
   const hits: SearchHit[] = [...objects.map((one) => ({ kind: "object", ...one }) as const), ...timed];
   return {
     hits: withFullNames(db, hits.slice(0, question.limit)),

@@ -87,6 +87,22 @@ test("search of deployments says that flows were not read, whose names it search
   expect(text).toContain("Not yet read from Prefect, and so not searched completely: flow.");
 });
 
+test("search says that operators of other languages were looked for as words", async () => {
+  await using harness = await openToolHarness();
+  harness.events([paid(1)]);
+  coverAll(harness);
+  const notesOf = async (query: string) =>
+    (await harness.call(searchTool, { query, kinds: ["event"] })).structured.coverage.notes ?? [];
+  expect(await notesOf("parcel OR letter AND level:ERROR")).toEqual([
+    'OR, AND, "level:" are no operators; they were looked for as words, and all words must occur.',
+  ]);
+  expect(await notesOf("NOT parcel")).toEqual([
+    "NOT is no operator; it was looked for as a word, and all words must occur.",
+  ]);
+  for (const query of ["parcel -letter", '"parcel OR letter"', "s3://bucket/key", "parcel or letter", "12:30:00"])
+    expect([query, (await notesOf(query)).filter((note: string) => note.includes("operator"))]).toEqual([query, []]);
+});
+
 test("search shows a log line around the words, without frames of libraries; with full detail the whole line", async () => {
   await using harness = await openToolHarness();
   const run = aFlowRun({ id: anId(1), name: "calm-otter" });
