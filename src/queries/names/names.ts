@@ -16,7 +16,7 @@ import {
   withArticle,
 } from "../../lib/shown-text.ts";
 import { closest } from "../../lib/similar.ts";
-import { formatIsoUs } from "../../lib/time.ts";
+import { formatIsoSeconds } from "../../lib/time.ts";
 import { isUuid } from "../../lib/uuid.ts";
 import { KINDS, type NamedKind, resourceId } from "../../model/kinds.ts";
 import { fullName } from "../../model/objects/full-name.ts";
@@ -176,8 +176,8 @@ function listed(rows: readonly NamedRow[]): Sentence {
 }
 
 function candidate(row: NamedRow): Sentence {
-  const when = row.beginUs === null ? "" : sentence` of ${formatIsoUs(row.beginUs)}`;
-  return sentence`${asName(row.id)} (${asName(nameOfRow(row))}${when})`;
+  const when = row.beginUs === null ? "" : sentence` of ${formatIsoSeconds(row.beginUs)}`;
+  return sentence`${asName(nameOfRow(row))}${when} (${asName(row.id)})`;
 }
 
 function resolved({ id, name, parent }: Pick<NamedRow, "id" | "name" | "parent">): ResolvedName {

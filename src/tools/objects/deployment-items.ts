@@ -66,9 +66,10 @@ export function deploymentDetail(row: Deployment, detail: DeploymentDetail): Ite
   };
 }
 
-/** Without the id: `get_flow_runs` and `get_flow_run_logs` take the name. */
+/** With the id, because several runs may have the name. */
 function runItem(run: RunLine): Item {
   return {
+    id: run.id,
     name: run.name,
     state_name: run.stateName,
     start_time: run.start,

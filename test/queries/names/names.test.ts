@@ -112,7 +112,7 @@ describe("recorded names", () => {
     expect(await failure(harness, "flow_run", "calm-otter")).toMatchObject({
       code: "invalid_input",
       message: '"calm-otter" names 2 flow runs',
-      hint: `Give the id of one: ${again.id} (calm-otter of ${at(120)}); ${run.id} (calm-otter of ${at(60)}).`,
+      hint: `Give the id of one: calm-otter of ${at(120)} (${again.id}); calm-otter of ${at(60)} (${run.id}).`,
     });
     expect((await failure(harness, "deployment", "abcd")).message).toBe('"abcd" names 2 deployments');
   });
@@ -123,7 +123,7 @@ describe("recorded names", () => {
     expect(await failure(harness, "deployment", "nightly")).toMatchObject({
       code: "invalid_input",
       message: '"nightly" names 2 deployments',
-      hint: `Give the id or the flow/deployment of one: ${twin.id} (billing/nightly); ${nightly.id} (orders-etl/nightly).`,
+      hint: `Give the id or the flow/deployment of one: billing/nightly (${twin.id}); orders-etl/nightly (${nightly.id}).`,
     });
   });
 
@@ -145,7 +145,7 @@ describe("recorded names", () => {
     expect(await failure(harness, "deployment", "billing")).toMatchObject({
       code: "invalid_input",
       message: '"billing" is a flow with 2 deployments',
-      hint: `Give one of them: ${hourly.id} (billing/hourly); ${twin.id} (billing/nightly).`,
+      hint: `Give one of them: billing/hourly (${hourly.id}); billing/nightly (${twin.id}).`,
     });
     expect(harness.fake.takeRequests()).toEqual([]);
   });
@@ -240,8 +240,8 @@ describe("names that are not recorded", () => {
     workspace.flows.push(orders, billing);
     workspace.deployments.push({ ...nightly, work_pool_name: "etl pool" }, { ...twin, work_pool_name: "etl pool" });
     const { hint } = await failure(harness, "deployment", "nightly");
-    expect(hint).toContain(`${twin.id} (billing/nightly)`);
-    expect(hint).toContain(`${nightly.id} (orders-etl/nightly)`);
+    expect(hint).toContain(`billing/nightly (${twin.id})`);
+    expect(hint).toContain(`orders-etl/nightly (${nightly.id})`);
     expect(harness.fake.takeRequests()).toEqual(["POST /deployments/filter", "POST /flows/filter"]);
   });
 

@@ -116,7 +116,7 @@ describe("get_deployments from the record", () => {
         parameters: { day: 3 },
         next_run: at(7_200),
         recent_runs: [
-          { name: "quick-fox", state_name: "Running", start_time: at(3_000) },
+          { id: runs[1]?.id, name: "quick-fox", state_name: "Running", start_time: at(3_000) },
           { name: "calm-otter", state_name: "Completed", start_time: at(60) },
         ],
         limits: [
@@ -265,7 +265,7 @@ describe("get_deployments fails", () => {
     harness.objects("deployment", [nightly, twin]);
     const answer = await harness.call(getDeploymentsTool, { deployment: "nightly" });
     expect(answer.structured).toMatchObject({ code: "invalid_input", message: '"nightly" names 2 deployments' });
-    expect(answer.structured.hint).toContain(`${twin.id} (billing/nightly); ${nightly.id} (orders-etl/nightly)`);
+    expect(answer.structured.hint).toContain(`billing/nightly (${twin.id}); orders-etl/nightly (${nightly.id})`);
     const wrong = await harness.call(getDeploymentsTool, { filter: { work_pool_name: { any_: ["x"] } } });
     expect(wrong.structured.hint).toContain(
       "flow_or_deployment_name, paused, tags, work_queue_name, concurrency_limit",
