@@ -16,6 +16,7 @@ import type { LiveReader } from "../source/live.ts";
 import { saveObjects } from "../source/save-objects.ts";
 import type { Resource } from "./simulate.ts";
 import { findTakenLimits } from "./taken-limits.ts";
+import { findSilentRuns } from "./unknown-ends.ts";
 
 export interface ForecastFacts {
   readonly deployments: readonly Deployment[];
@@ -27,6 +28,8 @@ export interface ForecastFacts {
   readonly expected: readonly ForecastRun[];
   /** Runs that hold slots. */
   readonly running: readonly ForecastRun[];
+  /** Last heartbeats of runs that should have sent more of them, by id of the run. Empty where events are not recorded up to now. */
+  readonly silent: ReadonlyMap<string, ServerUs>;
   /** Durations of the last completed runs by deployment, microseconds, newest first. */
   readonly durations: ReadonlyMap<string, readonly number[]>;
   /** Global and tag limits that recorded runs took, by id of the flow; null: not known. */
@@ -48,14 +51,15 @@ export function readForecastFacts(ctx: QueryContext, window: TimeRange): Promise
     ctx,
     { kinds, what: "deployments and scheduled runs", isStale },
     {
-      record: (record) => fromRecord(record, wide, window.fromUs),
+      record: (record) => fromRecord(ctx, record, wide, window.fromUs),
       live: async (live) => ({ value: await fromLive(ctx, live, wide) }),
       isEmpty: ({ deployments }) => deployments.length === 0,
     },
   );
 }
 
-function fromRecord(db: RecordDb, window: TimeRange, nowUs: ServerUs): ForecastFacts {
+function fromRecord(ctx: QueryContext, db: RecordDb, window: TimeRange, nowUs: ServerUs): ForecastFacts {
+  const running = findHoldingRuns(db);
   const deployments = findObjects(db, "deployment").map(({ doc }) => doc);
   const ids = deployments.map(({ id }) => id);
   return {
@@ -64,7 +68,8 @@ function fromRecord(db: RecordDb, window: TimeRange, nowUs: ServerUs): ForecastF
     pools: findObjects(db, "work_pool").map(({ doc }) => doc),
     queues: findObjects(db, "work_queue").map(({ doc }) => doc),
     expected: findExpectedRuns(db, window, MAX_FORECAST_RUNS),
-    running: findHoldingRuns(db),
+    running,
+    silent: isRecordCurrent(ctx, db, "event") ? findSilentRuns(db, running, nowUs) : new Map(),
     durations: findDurations(db, ids),
     takenLimits: findFact(db, "read:concurrency_limit") === null ? null : findTakenLimits(db, nowUs),
   };
@@ -111,6 +116,7 @@ async function fromLive(ctx: QueryContext, live: LiveReader, window: TimeRange):
     queues: queues.rows,
     expected: expected.flatMap(ofRun),
     running: running.flatMap(ofRun),
+    silent: new Map(),
     durations,
     takenLimits: null,
   };

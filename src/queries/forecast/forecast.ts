@@ -11,6 +11,7 @@ import { type ForecastFacts, MAX_FORECAST_RUNS, readForecastFacts } from "./fact
 import { Resources } from "./resources.ts";
 import { type Due, type DueRun, type ForecastedRun, findDueRuns, type NeverFires } from "./scheduled-runs.ts";
 import { type Resource, type SimulatedRun, simulate } from "./simulate.ts";
+import { whyEndIsUnknown } from "./unknown-ends.ts";
 
 export interface ForecastQuestion {
   readonly hours: number;
@@ -23,6 +24,8 @@ export interface Forecast {
   readonly window: TimeRange;
   /** By expected start. */
   readonly outcomes: readonly SimulatedRun<ForecastedRun>[];
+  /** Which run holds a limit, where it is not known until when. */
+  readonly heldBy: ReadonlyMap<Resource, Sentence>;
   readonly collisions: readonly Collision[];
   readonly neverFires: readonly (NeverFires & { readonly name: string })[];
   readonly assumptions: readonly Sentence[];
@@ -42,12 +45,17 @@ export async function getForecast(ctx: QueryContext, question: ForecastQuestion)
   const deployments = new Map(facts.deployments.map((one) => [one.id, one]));
   const typicalUs = median([...facts.durations.values()].flat()) ?? UNKNOWN_DURATION_US;
   const runs = due.runs.map((one) => forecasted(one, { facts, resources, deployments, typicalUs }));
+  const heldBy = new Map<Resource, Sentence>();
   const running = facts.running.map((run) => {
-    const usualUs = median(facts.durations.get(run.deploymentId ?? "") ?? []) ?? typicalUs;
+    const knownUs = median(facts.durations.get(run.deploymentId ?? "") ?? []);
+    const usualUs = knownUs ?? typicalUs;
     const endUs = addUs(run.startUs ?? nowUs, usualUs);
+    const placed = resources.place(run, deployments.get(run.deploymentId ?? "")).resources;
+    const why = whyEndIsUnknown(run, knownUs, facts.silent.get(run.id), nowUs);
+    if (why !== null) for (const one of placed) heldBy.set(one, why);
     // A run that takes longer than usual is taken to last as long again.
-    const untilUs = endUs > nowUs ? endUs : addUs(nowUs, usualUs);
-    return { untilUs, resources: resources.place(run, deployments.get(run.deploymentId ?? "")).resources };
+    const untilUs = why !== null ? null : endUs > nowUs ? endUs : addUs(nowUs, usualUs);
+    return { untilUs, resources: placed };
   });
   const outcomes = simulate(runs, running, nowUs).filter(({ run }) => isAsked(run, question));
   const names = facts.names;
@@ -61,6 +69,7 @@ export async function getForecast(ctx: QueryContext, question: ForecastQuestion)
   return {
     window,
     outcomes,
+    heldBy,
     collisions: findCollisions(outcomes),
     neverFires: due.neverFires
       .filter(({ deploymentId }) => isInScope(deploymentId))
@@ -146,7 +155,7 @@ function assumptionsOf(
     own("No run is started by hand, by an automation or by another run, and nothing is paused, resumed or changed."),
     ...(unknown.size > 0
       ? [
-          sentence`Of ${asNames([...unknown].slice(0, 5))}${unknown.size > 5 ? sentence` and ${unknown.size - 5} more` : ""} no completed run is known: ${durationText(typicalUs)} are assumed.`,
+          sentence`Of ${asNames([...unknown].slice(0, 5))}${unknown.size > 5 ? sentence` and ${unknown.size - 5} more` : ""} no completed run is known: ${durationText(typicalUs)}, the median of the other deployments, are assumed.`,
         ]
       : []),
     ...[...blocked].map(

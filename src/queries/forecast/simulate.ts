@@ -21,9 +21,9 @@ export interface ExpectedRun<R extends Resource = Resource> {
   readonly resources: readonly R[];
 }
 
-/** A run that holds its slots until `untilUs`. */
+/** A run that holds its slots until `untilUs`; null: it is not known until when. */
 export interface RunningRun<R extends Resource = Resource> {
-  readonly untilUs: ServerUs;
+  readonly untilUs: ServerUs | null;
   readonly resources: readonly R[];
 }
 
@@ -47,9 +47,9 @@ export function simulate<Run extends ExpectedRun>(
 ): SimulatedRun<Run>[] {
   const held = new Map<Resource, number>();
   const ends = new Ends();
-  const take = (resources: readonly Resource[], untilUs: ServerUs) => {
+  const take = (resources: readonly Resource[], untilUs: ServerUs | null) => {
     for (const one of resources) held.set(one, (held.get(one) ?? 0) + 1);
-    ends.add({ untilUs, resources });
+    if (untilUs !== null) ends.add({ untilUs, resources });
   };
   for (const { resources, untilUs } of running) take(resources, untilUs);
   const outcomes = new Map<Run, SimulatedRun<Run>>();
@@ -96,9 +96,14 @@ function insert<Run extends ExpectedRun>(waiting: Run[], run: Run): void {
   else waiting.splice(at, 0, run);
 }
 
+interface Ending {
+  readonly untilUs: ServerUs;
+  readonly resources: readonly Resource[];
+}
+
 /** Runs that hold slots, by the time at which they end: a binary heap. */
 class Ends {
-  private readonly heap: RunningRun[] = [];
+  private readonly heap: Ending[] = [];
 
   get size(): number {
     return this.heap.length;
@@ -108,7 +113,7 @@ class Ends {
     return this.heap[0]?.untilUs ?? Number.POSITIVE_INFINITY;
   }
 
-  add(run: RunningRun): void {
+  add(run: Ending): void {
     const { heap } = this;
     heap.push(run);
     for (let at = heap.length - 1; at > 0; ) {
@@ -119,8 +124,8 @@ class Ends {
     }
   }
 
-  takeUntil(us: ServerUs): RunningRun[] {
-    const taken: RunningRun[] = [];
+  takeUntil(us: ServerUs): Ending[] {
+    const taken: Ending[] = [];
     while (this.firstUs() <= us) {
       const [first] = this.heap;
       if (first) taken.push(first);

@@ -11,17 +11,26 @@ import type { Item } from "../answer/table.ts";
 /** A run starts late when it waits so long. */
 const NOT_LATE_S = 0;
 
-export function forecastItem(outcome: SimulatedRun<ForecastedRun>): Item {
+export function forecastItem(
+  outcome: SimulatedRun<ForecastedRun>,
+  heldBy: ReadonlyMap<Resource, Sentence> = new Map(),
+): Item {
   const { run, startUs, waitsFor, isCancelled } = outcome;
   const lateUs = latenessUs(outcome);
+  const holder = waitsFor !== null && waitsFor.blocked === null && startUs === null ? heldBy.get(waitsFor) : undefined;
   return {
     deployment: run.name,
     expected: formatIsoSeconds(run.expectedUs),
     duration_s: run.usualUs === null ? null : round(run.usualUs / SECOND_US),
     late_by_s: lateUs === null ? null : round(lateUs / SECOND_US),
-    waits_for: waitsFor === null ? null : resourceText(waitsFor),
+    waits_for:
+      waitsFor === null ? null : sentence`${resourceText(waitsFor)}${holder ? sentence`, held by ${holder}` : ""}`,
     is_scheduled: run.due.run !== null,
-    ...(isCancelled ? { outcome: "cancelled" } : startUs === null ? { outcome: "does not start" } : {}),
+    ...(isCancelled
+      ? { outcome: "cancelled" }
+      : startUs === null
+        ? { outcome: waitsFor?.blocked === null ? "unknown" : "does not start" }
+        : {}),
   };
 }
 
@@ -78,7 +87,10 @@ export function collisionText(one: Collision): Sentence {
     toUs === null
       ? sentence`from ${formatIsoSeconds(fromUs)} on`
       : sentence`${formatIsoSeconds(fromUs)} to ${formatIsoSeconds(toUs)}`;
-  const wait = longestUs === null ? own("without end") : sentence`the longest ${durationText(longestUs)}`;
+  const wait =
+    longestUs === null
+      ? own(one.resource.blocked === null ? "until when is not known" : "without end")
+      : sentence`the longest ${durationText(longestUs)}`;
   const parts = [
     ...(waiting > 0 ? [sentence`${counted(waiting, "run waits", "runs wait")}, ${wait}`] : []),
     ...(cancelled > 0 ? [sentence`${counted(cancelled, "run is cancelled", "runs are cancelled")}`] : []),

@@ -51,7 +51,7 @@ export const forecastTool = defineTool({
       workPool: pool?.name,
     });
     const from = position === undefined ? 0 : indexAfter(found, position);
-    const all = found.outcomes.map(forecastItem);
+    const all = found.outcomes.map((one) => forecastItem(one, found.heldBy));
     const page = all.slice(from, from + (args.limit ?? DEFAULT_LIMIT));
     const late = found.outcomes.filter(({ waitsFor }) => waitsFor !== null).length;
     const collisions = found.collisions.slice(0, SHOWN);
@@ -63,7 +63,7 @@ export const forecastTool = defineTool({
     return listAnswer({
       key: "runs",
       noun: [own("run"), own("runs")],
-      title: sentence` of ${all.length} due until ${formatIsoSeconds(found.window.toUs)}, ${late === 1 ? "1 of them waits or does not start" : sentence`${late} of them wait or do not start`}`,
+      title: sentence` of ${all.length} due until ${formatIsoSeconds(found.window.toUs)}; ${late} of the ${all.length} ${late === 1 ? "waits or does not start" : "wait or do not start"}`,
       items: page,
       toRow: forecastRow,
       hasMore: from + page.length < all.length,

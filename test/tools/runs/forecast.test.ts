@@ -222,6 +222,57 @@ describe("forecast from the record", () => {
     expect(structured.runs[0]).toMatchObject({ deployment: "etl/hourly", late_by_s: 300 });
   });
 
+  test("predicts no start at a slot of a run whose end is not known: without heartbeats, or with no earlier run", async () => {
+    await using harness = await openToolHarness();
+    const running = aFlowRun({
+      ...of(report),
+      id: anId(30),
+      name: "silent-skua",
+      state_type: "RUNNING",
+      start_time: at(NOW - 2_880),
+    });
+    fillRecord(harness, [...runs, running]);
+    const first = await harness.call(forecastTool, { hours: 1 });
+    expect(first.structured.runs[0].outcome).toBeUndefined();
+    const beat = (seconds: number) =>
+      anEvent({
+        event: "prefect.flow-run.heartbeat",
+        occurred: at(NOW - seconds),
+        resource: { "prefect.resource.id": `prefect.flow-run.${running.id}` },
+      });
+    harness.events([beat(2_700)]);
+    const { structured, text } = await harness.call(forecastTool, { hours: 1 });
+    const why =
+      "work_pool batch (1 slot), held by silent-skua, which has run 48 min, the last 45 min of them without a heartbeat";
+    expect(structured.runs).toMatchObject([
+      { deployment: "etl/hourly", late_by_s: null, waits_for: why, outcome: "unknown" },
+      { deployment: "etl/report", late_by_s: null, waits_for: why, outcome: "unknown" },
+    ]);
+    expect(structured.collisions).toMatchObject([{ to: null, longest_wait_s: null }]);
+    expect(text).toContain("2 runs wait, until when is not known");
+    harness.events([beat(60)]);
+    const alive = await harness.call(forecastTool, { hours: 1 });
+    expect(alive.structured.runs[0].outcome).toBeUndefined();
+
+    await using other = await openToolHarness();
+    const unknown = { ...running, deployment_id: over.id, name: "first-skua" };
+    fillRecord(other, [...runs, unknown]);
+    const found = await other.call(forecastTool, { hours: 1 });
+    expect(found.structured.runs[0]).toMatchObject({
+      late_by_s: null,
+      outcome: "unknown",
+      waits_for:
+        "work_pool batch (1 slot), held by first-skua, which has run 48 min; how long runs of its deployment take is not known",
+    });
+  });
+
+  test("says how many runs there are in all, beside how many are shown", async () => {
+    await using harness = await openToolHarness();
+    fillRecord(harness);
+    const { text } = await harness.call(forecastTool, { hours: 3, limit: 1 });
+    expect(text).toContain("1 run of 5 due until 2026-08-20T13:15:00Z; 2 of the 5 wait or do not start, more match");
+  });
+
   test("a run of the schedule that was cancelled is not made again", async () => {
     await using harness = await openToolHarness();
     const cancelled = aFlowRun({
