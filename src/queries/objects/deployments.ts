@@ -151,7 +151,12 @@ export async function readDeploymentDetail(
 /** Which limits may be missing: code decides about the tags of tasks and names global limits. */
 function limitsNote(slots: readonly Slot[], runs: number): Sentence | null {
   const kinds = new Set(slots.map(({ kind }) => kind));
-  const ofRuns = runs === 0 ? "" : sentence` and its last ${counted(runs, "recorded run")}`;
+  const ofRuns =
+    runs === 0
+      ? ""
+      : runs === 1
+        ? " and its last recorded run"
+        : sentence` and its last ${counted(runs, "recorded run")}`;
   const ofTags = kinds.has("tag") ? sentence`Tags are known from the deployment${ofRuns}.` : "";
   const ofCode = kinds.has("global") ? "Global limits that its code names are not known." : "";
   return ofTags === "" && ofCode === ""

@@ -169,9 +169,9 @@ function youngNote(ctx: QueryContext, before: TimeRange, isCompared: boolean): S
   const db = ctx.record();
   const oldestUs = db === null || !isCompared ? null : findOldestFlowUs(db);
   if (oldestUs === null || oldestUs <= before.fromUs) return [];
-  return [
-    sentence`The oldest flow of the workspace is of ${formatIsoSeconds(oldestUs)}, so there were no runs in a part of the window before: compare rates, not counts.`,
-  ];
+  const oldest = sentence`The oldest flow of the workspace is of ${formatIsoSeconds(oldestUs)}, so there`;
+  if (oldestUs > before.toUs) return [sentence`${oldest} is no window before to compare with.`];
+  return [sentence`${oldest} were no runs in a part of the window before: compare rates, not counts.`];
 }
 
 function lastRecorded(ctx: QueryContext, groupBy: GroupBy, key: string, { fromUs }: TimeRange): ServerUs | null {

@@ -38,8 +38,10 @@ export interface RunProblems {
 /** Rows per kind of problem. Counts beside them are exact; the shown names come from these rows. */
 const MAX_RUNS = 200;
 
-export function findRunProblems(db: RecordDb, window: TimeRange): RunProblems {
-  const { failed, late } = findProblemRuns(db, window, MAX_RUNS);
+/** `lateIn`: where late runs are looked for. That a run is late is a fact about now, whatever window is asked about. */
+export function findRunProblems(db: RecordDb, window: TimeRange, lateIn: TimeRange): RunProblems {
+  const { failed } = findProblemRuns(db, window, MAX_RUNS);
+  const { late } = findProblemRuns(db, lateIn, MAX_RUNS);
   const rows = [...failed, ...late];
   const ids = (member: "flow_id" | "deployment_id") => rows.map((row) => idText(row[member]) ?? "");
   const flows = findObjectNames(db, "flow", ids("flow_id"));
@@ -60,13 +62,21 @@ function ownerOf(flow: string | undefined, deployment: string | undefined): stri
   return deployment === undefined ? (flow ?? null) : fullName(flow, deployment);
 }
 
-export async function readRunProblems(ctx: QueryContext, live: LiveReader, window: TimeRange): Promise<RunProblems> {
-  const start_time = startBetween(window);
-  const read = (state: { [key: string]: { any_: string[] } }, sort: string) =>
-    live.api.filterFlowRuns({ flow_runs: { start_time, state }, sort, limit: MAX_RUNS }, live.options());
+/** As `findRunProblems`, from Prefect. */
+export async function readRunProblems(
+  ctx: QueryContext,
+  live: LiveReader,
+  window: TimeRange,
+  lateIn: TimeRange,
+): Promise<RunProblems> {
+  const read = (range: TimeRange, state: { [key: string]: { any_: string[] } }, sort: string) =>
+    live.api.filterFlowRuns(
+      { flow_runs: { start_time: startBetween(range), state }, sort, limit: MAX_RUNS },
+      live.options(),
+    );
   const [failed, late] = await Promise.all([
-    read({ type: { any_: [...FAILED_TYPES] } }, "END_TIME_DESC"),
-    read({ type: { any_: ["SCHEDULED"] }, name: { any_: ["Late"] } }, "EXPECTED_START_TIME_ASC"),
+    read(window, { type: { any_: [...FAILED_TYPES] } }, "END_TIME_DESC"),
+    read(lateIn, { type: { any_: ["SCHEDULED"] }, name: { any_: ["Late"] } }, "EXPECTED_START_TIME_ASC"),
   ]);
   const rows = [...failed, ...late];
   if (rows.length > 0) ctx.saveLive({ kind: "flow_run", rows, readUs: live.startedUs });

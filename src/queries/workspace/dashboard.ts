@@ -62,13 +62,14 @@ export async function getDashboard(ctx: QueryContext, question: DashboardQuestio
   const earlier = { fromUs: addUs(window.fromUs, window.fromUs - window.toUs), toUs: addUs(window.fromUs, -1) };
   const { fresh } = question;
   const isPast = isOver(ctx, window, nowUs);
+  const lateIn = isPast ? window : { fromUs: 0, toUs: window.toUs };
   const [runs, before, slots] = await Promise.all([
     answerWindow<Runs>(
       ctx,
       { kind: "flow_run", what: "flow runs", window, fresh },
       {
-        record: (db) => ({ counts: countRecordedRuns(db, window), problems: findRunProblems(db, window) }),
-        live: (live) => readRuns(ctx, live, window),
+        record: (db) => ({ counts: countRecordedRuns(db, window), problems: findRunProblems(db, window, lateIn) }),
+        live: (live) => readRuns(ctx, live, window, lateIn),
         isEmpty: (found) => found.counts.total === 0,
       },
     ),
@@ -85,8 +86,16 @@ export async function getDashboard(ctx: QueryContext, question: DashboardQuestio
   return { window, counts, areAllCounted, before, slots: limits, pools, problems, freshness: noted };
 }
 
-async function readRuns(ctx: QueryContext, live: LiveReader, window: TimeRange): Promise<{ value: Runs }> {
-  const [counts, problems] = await Promise.all([countLiveRuns(live, window), readRunProblems(ctx, live, window)]);
+async function readRuns(
+  ctx: QueryContext,
+  live: LiveReader,
+  window: TimeRange,
+  lateIn: TimeRange,
+): Promise<{ value: Runs }> {
+  const [counts, problems] = await Promise.all([
+    countLiveRuns(live, window),
+    readRunProblems(ctx, live, window, lateIn),
+  ]);
   return { value: { counts, problems } };
 }
 

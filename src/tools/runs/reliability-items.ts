@@ -80,11 +80,13 @@ export function reliabilityRow(
     streak: now.streak === null ? null : sentence`${now.streak.runs} ${now.streak.isFailing ? "failed" : "completed"}`,
     longest_failing: now.longestFailing || null,
     last_success: lastSuccessUs === null ? "none" : sentence`${durationText(Math.max(0, endUs - lastSuccessUs))} ago`,
-    ...(budget === null ? {} : { budget_left: budgetText(budget) }),
+    ...(budget === null ? {} : { budget_left: budgetText(budget, now.failed) }),
     id: id === name ? null : id,
   };
 }
 
-function budgetText({ allowed, left }: Budget): Sentence {
+function budgetText({ allowed, left }: Budget, failed: number): Sentence {
+  // Below zero, or of none, a share says less than the two counts.
+  if (!(left >= 0)) return sentence`${failed} failed, ${round(allowed, 2)} allowed`;
   return sentence`${Math.round(left * 1000) / 10}% of ${round(allowed, 2)} failures`;
 }

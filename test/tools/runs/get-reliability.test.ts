@@ -123,6 +123,8 @@ describe("get_reliability from the record", () => {
       worse: ["success 100% → 60%", "p50 11 s → 50 s", "late 0 of 4 → 1 of 5"],
     });
     expect(text).toContain("60% (100%)");
+    // An overdrawn budget as counts, not as a share below zero.
+    expect(text).toContain("|2 failed, 0.5 allowed|");
     expect(text).toContain("success 100% → 60%");
   });
 
@@ -171,6 +173,21 @@ describe("get_reliability from the record", () => {
     harness.flowRuns([aRun(young.id, 3, "FAILED", 5)]);
     const { text } = await harness.call(getReliabilityTool, { since: "24h" });
     expect(text).toContain("; 1 of 2 got worse; the window before has no runs of 1 group\n");
+  });
+
+  test("says that there is no window before the oldest flow, or only a part of one", async () => {
+    const found = async (created: number) => {
+      await using harness = await openToolHarness();
+      fillRecord(harness);
+      harness.objects("flow", [{ ...flow, created: at(created) }]);
+      return (await harness.call(getReliabilityTool, { since: "6h" })).structured.coverage.notes;
+    };
+    expect(await found(3_600 - 3 * 3_600)).toEqual([
+      `The oldest flow of the workspace is of ${at(-7_200)}, so there is no window before to compare with.`,
+    ]);
+    expect(await found(3_600 - 7 * 3_600)).toEqual([
+      `The oldest flow of the workspace is of ${at(-21_600)}, so there were no runs in a part of the window before: compare rates, not counts.`,
+    ]);
   });
 
   test("finds the last success before both windows", async () => {

@@ -210,6 +210,22 @@ describe("get_dashboard", () => {
     expect(harness.fake.takeRequests()).toEqual([]);
   });
 
+  test("shows all runs that are late now, also those that were due before the window", async () => {
+    for (const record of [true, false]) {
+      await using harness = await openToolHarness({ record });
+      if (record) fillRecord(harness);
+      fillPrefect(harness);
+      const { structured } = await harness.call(getDashboardTool, { since: "10m" });
+      expect(structured).toMatchObject({ source: record ? "record" : "live", flow_runs: { late: 0 } });
+      expect(structured.problems).toContainEqual({
+        code: "late_runs",
+        summary: expect.stringMatching(/^1 late in pool narrow-pool .*, due 30 min ago$/),
+        count: 1,
+        flow_run_id: anId(26),
+      });
+    }
+  });
+
   test("returns the same figures from Prefect, with one count request per state", async () => {
     await using harness = await openToolHarness({ record: false });
     fillPrefect(harness);
