@@ -45,8 +45,10 @@ export function ForecastView({ connection, args, nowMs }: PageProps) {
   );
 }
 
-function outcomeWords(runs: number | null, waitSeconds: number | null): string {
+/** Without an end of the wait: a limit that is blocked lets no run start, one that a run holds may become free at any time. */
+function outcomeWords(runs: number | null, waitSeconds: number | null, isBlocked: boolean): string {
   const isOne = runs === 1;
+  if (waitSeconds === null && !isBlocked) return `${isOne ? "waits" : "wait"}, until when is not known`;
   if (waitSeconds === null) return isOne ? "does not start" : "do not start";
   return isOne ? `waits ${durationWords(waitSeconds)}` : `wait up to ${durationWords(waitSeconds)}`;
 }
@@ -66,7 +68,8 @@ function Collisions({ answer }: { answer: Structured }) {
             <li key={JSON.stringify([one.kind, one.name, one.from])} class="problem">
               <span class="code">{textAt(one, "kind")}</span> <b>{textAt(one, "name")}</b>{" "}
               {textAt(one, "blocked") ?? countOf(numberAt(one, "limit"), "slot")}:{" "}
-              {countOf(numberAt(one, "runs"), "run")} of {names} {outcomeWords(numberAt(one, "runs"), wait)}, from{" "}
+              {countOf(numberAt(one, "runs"), "run")} of {names}{" "}
+              {outcomeWords(numberAt(one, "runs"), wait, textAt(one, "blocked") !== null)}, from{" "}
               <ZonedTime at={textAt(one, "from")} form="minutes" />{" "}
               {to ? (
                 <>
