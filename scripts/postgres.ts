@@ -65,7 +65,8 @@ export async function startPostgres(root: string): Promise<Postgres> {
   // Otherwise it would outlive a run that is interrupted.
   const end = () => {
     server.kill("SIGQUIT");
-    rmSync(folder, { recursive: true, force: true });
+    // It may still write.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   };
   process.once("exit", end);
   const stop = async () => {

@@ -23,6 +23,8 @@ const { values } = parseArgs({
 const CALLERS = Number(values.callers);
 const OPEN_LIMIT_MS = 600_000;
 const IDLE_MS = 5_000;
+/** Of a node's log. */
+const LAPSED = "could not renew its session in time";
 /** Clock ticks of /proc per second. */
 const TICKS = 100;
 const say = (line: string) => void process.stdout.write(`${line}\n`);
@@ -47,9 +49,11 @@ function residentMb({ pid }: StageNode): number {
   return Number(found?.[1] ?? 0) / 1024;
 }
 
+const sumOf = (counts: readonly number[]) => counts.reduce((sum, count) => sum + count, 0);
+
 async function forwardedBy(nodes: readonly StageNode[]): Promise<number> {
   const counts = await Promise.all(nodes.map((node) => metricOf(node, "fleet_forwarded_requests")));
-  return counts.reduce((sum, count) => sum + count, 0);
+  return sumOf(counts);
 }
 
 /** Each caller asks as soon as it has an answer. `entryOf`: the node at which a tenant's call enters. */
@@ -80,6 +84,9 @@ async function play(
   return { calls, seconds, wrong, forwarded: (await forwardedBy(nodes)) - before.forwarded, cpuMs: spent };
 }
 
+/** Between two rounds over the tenants without a record. Each question that is answered from Prefect takes time from what opens them. */
+const ROUND_MS = 3_000;
+
 /** Until each tenant is answered from its record. Returns the owners. */
 async function openAll({ nodes }: Stage, tenants: readonly LoadTenant[]): Promise<Map<LoadTenant, StageNode>> {
   const owners = new Map<LoadTenant, StageNode>();
@@ -100,7 +107,7 @@ async function openAll({ nodes }: Stage, tenants: readonly LoadTenant[]): Promis
     };
     await Promise.all(Array.from({ length: CALLERS }, caller));
     open = left;
-    if (open.length > 0) await Bun.sleep(500);
+    if (open.length > 0) await Bun.sleep(ROUND_MS);
   }
   return owners;
 }
@@ -148,6 +155,9 @@ async function playFleet(count: number, tenants: readonly LoadTenant[]): Promise
   say(
     `${count} node${count === 1 ? "" : "s"}: ${owned.join(" + ")} tenants, all with a record after ${openedS.toFixed(0)} s`,
   );
+  const live = await Promise.all(stage.nodes.map((node) => metricOf(node, "fleet_live_requests")));
+  const lapses = stage.nodes.map((node) => node.stderr().split(LAPSED).length - 1);
+  say(`  until then ${sumOf(live)} answers from Prefect alone, sessions renewed too late: ${sumOf(lapses)}`);
   await showIdle(stage);
   const ownerOf = (tenant: LoadTenant) => owners.get(tenant) ?? (stage.nodes[0] as StageNode);
   const { nodes } = stage;

@@ -1,7 +1,7 @@
 /** A fleet on this machine: PostgreSQL, a folder for replicas and nodes as processes. Everything ends with it, also on Ctrl-C. */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type HttpProduct, startHttpProduct } from "../../test/mcp/http/http-product.ts";
 import { startPostgres } from "../postgres.ts";
 import { preparePython } from "../python.ts";
@@ -43,7 +43,7 @@ export async function startStage(options: StageOptions): Promise<Stage> {
     const databaseUrl = `${database.url}/postgres`;
     options.say(`PostgreSQL runs at ${databaseUrl}: it holds who owns which tenant.`);
     const folder = mkdtempSync(join(tmpdir(), "fleet-"));
-    cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+    removeAtEnd(folder, cleanups);
     for (const part of ["replicas", "tmp"]) mkdirSync(join(folder, part));
     const storage = options.replicas ? await prepareStorage(join(folder, "replicas")) : { missing: "not asked for" };
     if ("folder" in storage) options.say(`Litestream replicates each tenant's record to ${storage.folder}.`);
@@ -51,11 +51,12 @@ export async function startStage(options: StageOptions): Promise<Stage> {
     const nodes: StageNode[] = [];
     for (let number = 1; number <= options.nodes; number += 1) {
       const node = await startNode(`node-${number}`, { databaseUrl, storage, folder }, options);
-      cleanups.push(() => end(node));
-      // A process that ends without disposing would leave the node running.
+      removeAtEnd(dirname(node.dataDir), cleanups);
+      // A process that ends without disposing would leave the node running. Nodes end before their files are removed.
       const kill = () => process.kill(node.pid, "SIGKILL");
-      process.once("exit", kill);
+      process.prependOnceListener("exit", kill);
       cleanups.push(() => void process.off("exit", kill));
+      cleanups.push(() => end(node));
       nodes.push(node);
       options.say(`${node.name} serves MCP at ${node.url} (process ${node.pid}).`);
     }
@@ -64,6 +65,16 @@ export async function startStage(options: StageOptions): Promise<Stage> {
     await dispose();
     throw error;
   }
+}
+
+/** Also when this process ends without disposing. Programs that were just killed may write a last file. */
+function removeAtEnd(folder: string, cleanups: (() => unknown)[]): void {
+  const remove = () => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+  process.once("exit", remove);
+  cleanups.push(() => {
+    process.off("exit", remove);
+    remove();
+  });
 }
 
 async function prepareStorage(folder: string): Promise<Stage["storage"]> {
