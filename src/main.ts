@@ -11,15 +11,20 @@ const FORCE_AFTER_MS = 5_000;
 
 async function runProcess(): Promise<void> {
   const stop = new AbortController();
+  let forceAfterMs = FORCE_AFTER_MS;
+  const endWithin = (ms: number) => {
+    forceAfterMs = ms;
+  };
   for (const [signal, code] of Object.entries(SIGNALS)) {
     process.on(signal, () => {
       if (stop.signal.aborted) process.exit(code);
       stop.abort(code);
-      void systemClock.sleep(FORCE_AFTER_MS).then(() => process.exit(code));
+      void systemClock.sleep(forceAfterMs).then(() => process.exit(code));
     });
   }
   const { runCommandLine } = await import("./cli/run.ts");
-  const code = await runCommandLine(process.argv.slice(2), { entry: Bun.main, signal: stop.signal, onUncaught });
+  const context = { entry: Bun.main, signal: stop.signal, endWithin, onUncaught };
+  const code = await runCommandLine(process.argv.slice(2), context);
   process.exit(code);
 }
 

@@ -10,6 +10,8 @@ export interface CommandContext {
   readonly logger: Logger;
   /** Aborts on SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
+  /** Sets after which time a signal ends the process in any case, instead of the usual one. */
+  endWithin?(ms: number): void;
   /** The file that the sync Worker runs. */
   readonly entry: string;
 }

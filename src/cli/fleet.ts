@@ -57,6 +57,7 @@ function toJson({ nodes, tenants, tenantCount, ownedCount }: FleetStatus) {
       tenants: owned,
       renewed_ago_s: renewedAgoS,
       open: report?.open ?? 0,
+      replica_lag_s: report?.replicaLagS ?? null,
       requests: { forwarded: report?.forwarded ?? 0, received: report?.received ?? 0, live: report?.live ?? 0 },
     })),
     tenants: tenants.map(({ key, url, owner, fence, ownedForS }) => ({
@@ -81,13 +82,17 @@ function toLines({ nodes, tenants, tenantCount, ownedCount }: FleetStatus): Line
     String(report?.open ?? 0),
     String(report?.forwarded ?? 0),
     String(report?.live ?? 0),
+    report?.replicaLagS === undefined ? "-" : `${report.replicaLagS} s`,
   ]);
   const tenantRows = tenants
     .slice(0, MAX_SHOWN)
     .map(({ key, url, owner, fence }) => [key.slice(0, KEY_LENGTH), url, owner ?? "-", String(fence)]);
   const left = tenantCount - tenantRows.length;
   return [
-    ...table([["node", "address", "version", "state", "tenants", "open", "forwarded", "live"], ...nodeRows]),
+    ...table([
+      ["node", "address", "version", "state", "tenants", "open", "forwarded", "live", "replica lag"],
+      ...nodeRows,
+    ]),
     oneLine(""),
     sentence`${counted(tenantCount, "tenant")}, ${ownedCount} of them owned.`,
     ...(tenantRows.length === 0 ? [] : table([["tenant", "API", "owner", "fence"], ...tenantRows])),

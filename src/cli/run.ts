@@ -18,6 +18,8 @@ export interface ProcessContext {
   readonly entry: string;
   /** Aborts on SIGINT and SIGTERM; the reason is the exit code. */
   readonly signal: AbortSignal;
+  /** Sets after which time a signal ends the process in any case. */
+  endWithin(ms: number): void;
   /** Registers a reporter of uncaught errors and unhandled rejections; its result says whether the process continues. */
   onUncaught(report: (error: unknown) => boolean): void;
 }

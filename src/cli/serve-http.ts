@@ -18,6 +18,7 @@ import { systemClock } from "../lib/clock.ts";
 import { createLogger } from "../lib/logger.ts";
 import { asPlace, oneLine, sentence } from "../lib/shown-text.ts";
 import { writeStderr } from "../lib/stderr.ts";
+import { LEAVE_WITHIN_MS } from "../mcp/http/fleet/leave-fleet.ts";
 import { serveHttp } from "../mcp/http/http.ts";
 import { lookupWithin } from "../mcp/http/tenants/target-rules.ts";
 import type { TenantTarget } from "../mcp/http/tenants/tenant-headers.ts";
@@ -83,6 +84,7 @@ export async function serveUntilAborted(
   await using _litestream = joined?.litestream;
   await using _fleet = joined?.fleet;
   await using _ = server;
+  if (joined) ctx.endWithin?.(LEAVE_WITHIN_MS);
   joined?.start(server);
   listening(server.url);
   await new Promise<void>((resolve) => {

@@ -10,6 +10,8 @@ export interface NodeReport {
   readonly received: number;
   /** Requests that were answered live because no owner could be asked. */
   readonly live: number;
+  /** For how long the replica that is furthest behind has lacked a commit, seconds. Absent where records are not replicated. */
+  readonly replicaLagS?: number;
 }
 
 /** A tenant, by the hash that all nodes compute. */
@@ -34,7 +36,8 @@ export interface RenewalRequest {
 }
 
 export interface FleetStore extends AsyncDisposable {
-  begin(node: NodeDescription): Promise<void>;
+  /** Returns null, or the version of a node that runs now and is too far from this one's: then the session does not begin. */
+  begin(node: NodeDescription): Promise<string | null>;
   renew(request: RenewalRequest): Promise<Renewal>;
   /** Returns whether the session was ended by this call. */
   end(incarnation: string, renewals: number | null): Promise<boolean>;

@@ -7,6 +7,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
 import { NEVER_MS, type SteadyMs } from "../lib/time.ts";
 import type { FleetStore, NodeReport, TenantName } from "./fleet-store.ts";
+import { isDoneWithin } from "./is-done-within.ts";
 import { KnownOwners } from "./known-owners.ts";
 import { LeaseHolder, type Sighting } from "./lease/lease-holder.ts";
 import type { NodeSession } from "./lease/lease-rules.ts";
@@ -63,6 +64,7 @@ export class Fleet implements AsyncDisposable {
   private lapsedMs: SteadyMs = NEVER_MS;
   private hasOpen = false;
   private lastError = "";
+  private differing: string | null = null;
   private address = "";
 
   constructor(options: FleetOptions) {
@@ -88,6 +90,11 @@ export class Fleet implements AsyncDisposable {
 
   get leftMs(): number {
     return this.holder.leftMs(this.nowMs());
+  }
+
+  /** The version of a running node that is too far from this one's, so that this node has no session; else null. */
+  get differingVersion(): string | null {
+    return this.differing;
   }
 
   get isLeaving(): boolean {
@@ -135,7 +142,9 @@ export class Fleet implements AsyncDisposable {
   /** Finds the owner of a tenant, or claims it. */
   async place(tenant: TenantName, { isForwarded, prove, recordFence }: PlaceOptions): Promise<TenantPlacement> {
     // It is being closed here, so that the next owner can have it.
-    if (!(await this.isLeft(tenant.key))) return { kind: "live", why: "owner" };
+    const leaving = this.leaving.get(tenant.key);
+    if (leaving && !(await isDoneWithin(leaving, LEAVE_WAIT_MS, this.options.clock)))
+      return { kind: "live", why: "owner" };
     const nowMs = this.nowMs();
     if (this.holder.fence(tenant.key, nowMs) !== null) return { kind: "own" };
     const known = this.owners.owner(tenant.key);
@@ -165,7 +174,9 @@ export class Fleet implements AsyncDisposable {
   async drain(): Promise<void> {
     if (this.isDraining) return;
     this.isDraining = true;
-    await this.releaseAll();
+    // The other nodes see it with their next renewal.
+    if (this.isBegun) void this.renew(this.holder, this.nowMs());
+    await Promise.all(this.holder.tenants.map((tenant) => this.release(tenant)));
   }
 
   /** Gives a tenant up after what it has open was closed. */
@@ -175,24 +186,13 @@ export class Fleet implements AsyncDisposable {
     return running;
   }
 
-  /** False: the tenant is still being closed here after a while; its storage may not answer. */
-  private async isLeft(tenant: string): Promise<boolean> {
-    const leaving = this.leaving.get(tenant);
-    if (!leaving) return true;
-    const done = new AbortController();
-    const late = this.options.clock.sleep(LEAVE_WAIT_MS, done.signal).then(() => false);
-    const isLeft = await Promise.race([leaving.then(() => true), late]);
-    done.abort();
-    return isLeft;
-  }
-
   private async leave(tenant: string): Promise<void> {
     await this.lost([tenant]);
     const fence = this.holder.released(tenant);
     const { incarnation } = this.holder;
     this.owners.forget(tenant);
     if (fence !== null)
-      await this.ask(() => this.options.store.release(tenant, incarnation, fence)).catch(() => undefined);
+      await this.calls.ask(() => this.options.store.release(tenant, incarnation, fence)).catch(() => undefined);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -202,16 +202,12 @@ export class Fleet implements AsyncDisposable {
     await this.running;
     this.probes.close();
     const { incarnation } = this.holder;
-    if (this.isBegun) await this.ask(() => this.options.store.end(incarnation, null)).catch(() => undefined);
+    if (this.isBegun) await this.calls.ask(() => this.options.store.end(incarnation, null)).catch(() => undefined);
     await this.options.store[Symbol.asyncDispose]();
   }
 
   private nowMs(): SteadyMs {
     return this.options.clock.steadyMs();
-  }
-
-  private async releaseAll(): Promise<void> {
-    await Promise.all(this.holder.tenants.map((tenant) => this.release(tenant)));
   }
 
   private peer(incarnation: string): TenantPlacement {
@@ -227,12 +223,13 @@ export class Fleet implements AsyncDisposable {
     const { holder } = this;
     let owner: string | null;
     try {
-      owner = await this.ask(() => this.options.store.owner(tenant.key));
+      owner = await this.calls.ask(() => this.options.store.owner(tenant.key));
     } catch (error) {
       return this.notPlaced(error);
     }
     if (owner !== null && owner !== holder.incarnation) return this.remember(tenant.key, owner);
-    const able = this.nodes.filter(({ isDraining }) => !isDraining);
+    const isOwn = (incarnation: string) => incarnation === holder.incarnation;
+    const able = this.nodes.filter((one) => !one.isDraining && !(this.isDraining && isOwn(one.incarnation)));
     const preferred = preferredNode(tenant.key, able);
     if (owner === null && preferred !== null && preferred.name !== this.name && !isForwarded) {
       const placed = this.peer(preferred.incarnation);
@@ -255,7 +252,7 @@ export class Fleet implements AsyncDisposable {
   private async claim(tenant: TenantName, holder: LeaseHolder, above: number): Promise<TenantPlacement> {
     const claim = holder.claimSent(tenant.key);
     try {
-      const result = await this.ask(() => this.options.store.claim(tenant, holder.incarnation, above));
+      const result = await this.calls.ask(() => this.options.store.claim(tenant, holder.incarnation, above));
       holder.claimAnswered(tenant.key, claim, result);
       if (result.kind === "owned") return this.remember(tenant.key, result.incarnation);
     } catch (error) {
@@ -271,10 +268,6 @@ export class Fleet implements AsyncDisposable {
   private remember(tenant: string, incarnation: string): TenantPlacement {
     this.owners.put(tenant, incarnation);
     return this.peer(incarnation);
-  }
-
-  private ask<T>(call: () => Promise<T>): Promise<T> {
-    return this.calls.ask(call);
   }
 
   private async run(): Promise<void> {
@@ -303,7 +296,7 @@ export class Fleet implements AsyncDisposable {
     if (this.endings.has(incarnation)) return;
     this.endings.add(incarnation);
     const name = this.nodes.find((one) => one.incarnation === incarnation)?.name;
-    const isEnded = await this.ask(() => this.options.store.end(incarnation, renewals)).catch(() => false);
+    const isEnded = await this.calls.ask(() => this.options.store.end(incarnation, renewals)).catch(() => false);
     this.endings.delete(incarnation);
     if (isEnded) this.options.logger.warn("a node that did not renew its session lost its tenants", { node: name });
   }
@@ -314,7 +307,10 @@ export class Fleet implements AsyncDisposable {
     const { store, name, version } = this.options;
     const { incarnation } = this.holder;
     try {
-      await this.ask(() => store.begin({ name, version, address: this.address, incarnation }));
+      const description = { name, version, address: this.address, incarnation };
+      this.differing = await this.renewals.ask(() => store.begin(description));
+      if (this.differing !== null)
+        throw new Error(`a node with version ${this.differing} runs, this one has ${version}`);
       this.isBegun = true;
       await this.renew(this.holder, this.nowMs());
     } catch (error) {

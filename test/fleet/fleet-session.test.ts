@@ -19,12 +19,16 @@ afterEach(() => {
 function start() {
   const clock = manualClock(10_000);
   const book = new LeaseBook();
-  const state = { answers: true };
+  const state: { answers: boolean; differing: string | null } = { answers: true, differing: null };
   const asked = <T>(answer: () => T) =>
     state.answers ? Promise.resolve().then(answer) : Promise.reject(new Error("the database is away"));
   const refused = () => Promise.reject(new Error("not part of this test"));
   const store: FleetStore = {
-    begin: (node) => asked(() => book.begin(node)),
+    begin: (node) =>
+      asked(() => {
+        if (state.differing === null) book.begin(node);
+        return state.differing;
+      }),
     renew: ({ incarnation, isDraining }) => asked(() => book.renew(incarnation, isDraining)),
     end: (incarnation, renewals) => asked(() => book.end(incarnation, renewals)),
     claim: ({ key }, incarnation, above) => asked(() => book.claim(key, incarnation, above)),
@@ -89,4 +93,16 @@ test("tenants are closed once when another node may end the session, and right a
   await pass(2_000);
   expect(lost).toEqual(["all", "all"]);
   expect(fleet.incarnation).not.toBe(incarnation);
+});
+
+test("a node of a version that is too far owns nothing, and joins when that version runs no more", async () => {
+  const { fleet, state, pass, book } = start();
+  state.differing = "1.2.0";
+  await pass(3_000);
+  expect([fleet.differingVersion, fleet.isHeld]).toEqual(["1.2.0", false]);
+  expect(await fleet.place(TENANT, PLACE)).toEqual({ kind: "live", why: "database" });
+  expect(book.owner("t")).toBeNull();
+  state.differing = null;
+  await pass(3_000);
+  expect([fleet.differingVersion, fleet.isHeld]).toEqual([null, true]);
 });

@@ -5,6 +5,7 @@ import { type FakePrefect, startFakePrefect } from "../support/fake-prefect/fake
 import { runProduct } from "../support/process/product.ts";
 import { waitUntil } from "../support/time/wait-until.ts";
 import { callNode, type FleetNode, metricOf, startTestFleet, type TestFleet } from "./fleet-nodes.ts";
+import { MixedCallers } from "./mixed-callers.ts";
 
 const KEY = "a-key-of-a-caller-123456";
 let own: FakePrefect;
@@ -164,6 +165,30 @@ test("a session of the 2025 era is served through every node, streams included",
   await openStream(second, inSession, stop.signal);
   stop.abort();
   await noStreams(owner);
+});
+
+/** One after the other: the owner of the tenant is among them. */
+test.each(["a", "b", "c"])("no call fails while node %s is ended and started again", async (name) => {
+  const callers = new MixedCallers({ nodes: () => nodes, headers: caller });
+  const node = nodes.find((one) => one.name === name) as FleetNode;
+  expect(await node.stop()).toBe(0);
+  const next = await fleet.start(name);
+  nodes = nodes.map((one) => (one === node ? next : one));
+  for (const one of nodes)
+    await waitUntil(
+      "all nodes",
+      () => metricOf(one, "fleet_nodes"),
+      (count) => count === 3,
+    );
+  const { calls, sessions, streams, failed } = await callers.stop();
+  expect(failed).toEqual([]);
+  for (const count of [...Object.values(calls), sessions, streams]) expect(count).toBeGreaterThan(0);
+  await waitUntil("an answer from the record", () => ask(next), isSynced);
+  await waitUntil(
+    "one follower",
+    () => other.subscribers,
+    (count) => count === 1,
+  );
 });
 
 test("calls and streams do not wait for an owner whose connections became silent", async () => {

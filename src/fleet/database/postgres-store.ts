@@ -1,17 +1,20 @@
 /** The fleet's database: PostgreSQL. This module is loaded only by processes that belong to a fleet. */
 import { and, count, desc, eq, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/postgres-js";
-import { default as postgres } from "postgres";
+import { default as postgres, type TransactionSql } from "postgres";
 import type { FleetStatus, FleetStore, RenewalRequest, TenantName, WholeReplica } from "../fleet-store.ts";
 import type { ClaimResult, NodeDescription, NodeSession, Renewal } from "../lease/lease-rules.ts";
+import { isTooFar } from "../version-skew.ts";
 import { FLEET_MIGRATIONS } from "./migrations.ts";
 import { lease, node, tenant } from "./tables.ts";
 
 const CONNECT_SECONDS = 2;
 const STATEMENT_MS = 2_000;
 const MAX_CONNECTIONS = 4;
-/** Of `pg_advisory_xact_lock`: nodes that start together migrate one after the other. */
-const MIGRATION_LOCK = 7_310_194;
+/** Of `pg_advisory_xact_lock`: nodes that start together migrate and begin one after the other. */
+const BEGIN_LOCK = 7_310_194;
+/** A session that was renewed within this time belongs to a node that runs. By the clock of the database. */
+const RUNNING = "15 seconds";
 /** Ended sessions are kept this long, so that a late renewal of one is refused and not a new session. */
 const KEEP_ENDED = "1 day";
 const MAX_LISTED = 1_000;
@@ -66,10 +69,24 @@ class PostgresStore implements FleetStore {
     await Promise.all(clients.map((client) => client.end({ timeout: 1 }).catch(() => undefined)));
   }
 
-  async begin(description: NodeDescription): Promise<void> {
-    await this.migrate();
-    const row = { ...description, renewals: 0, isDraining: false, isEnded: false };
-    await this.db().insert(node).values(row).onConflictDoNothing();
+  begin({ incarnation, name, address, version }: NodeDescription): Promise<string | null> {
+    return this.client.begin(async (tx) => {
+      // Of nodes that begin together, the later one sees the earlier.
+      await tx`SELECT pg_advisory_xact_lock(${BEGIN_LOCK})`;
+      const [found] = await tx<
+        { exists: boolean }[]
+      >`SELECT to_regclass('prefect_mcp_fleet.node') IS NOT NULL AS exists`;
+      if (found?.exists) {
+        const running = await tx<{ version: string }[]>`SELECT version FROM prefect_mcp_fleet.node
+          WHERE NOT is_ended AND renewed_at > clock_timestamp() - ${RUNNING}::interval`;
+        const other = running.find((one) => isTooFar(one.version, version));
+        if (other) return other.version;
+      }
+      await migrate(tx);
+      await tx`INSERT INTO prefect_mcp_fleet.node (incarnation, name, address, version, renewals, is_draining, is_ended)
+        VALUES (${incarnation}, ${name}, ${address}, ${version}, 0, false, false) ON CONFLICT DO NOTHING`;
+      return null;
+    });
   }
 
   async renew({ incarnation, isDraining, report }: RenewalRequest): Promise<Renewal> {
@@ -196,19 +213,16 @@ class PostgresStore implements FleetStore {
       .where(eq(node.isEnded, false))
       .orderBy(node.beganAt);
   }
+}
 
-  private async migrate(): Promise<void> {
-    await this.client.begin(async (tx) => {
-      await tx`SELECT pg_advisory_xact_lock(${MIGRATION_LOCK})`;
-      await tx`CREATE SCHEMA IF NOT EXISTS prefect_mcp_fleet`;
-      await tx`CREATE TABLE IF NOT EXISTS prefect_mcp_fleet.migration (number int PRIMARY KEY)`;
-      const done = await tx<{ number: number }[]>`SELECT number FROM prefect_mcp_fleet.migration`;
-      for (const [number, text] of FLEET_MIGRATIONS.entries()) {
-        if (done.some((row) => row.number === number)) continue;
-        await tx.unsafe(text);
-        await tx`INSERT INTO prefect_mcp_fleet.migration (number) VALUES (${number})`;
-      }
-    });
+async function migrate(tx: TransactionSql): Promise<void> {
+  await tx`CREATE SCHEMA IF NOT EXISTS prefect_mcp_fleet`;
+  await tx`CREATE TABLE IF NOT EXISTS prefect_mcp_fleet.migration (number int PRIMARY KEY)`;
+  const done = await tx<{ number: number }[]>`SELECT number FROM prefect_mcp_fleet.migration`;
+  for (const [number, text] of FLEET_MIGRATIONS.entries()) {
+    if (done.some((row) => row.number === number)) continue;
+    await tx.unsafe(text);
+    await tx`INSERT INTO prefect_mcp_fleet.migration (number) VALUES (${number})`;
   }
 }
 

@@ -50,6 +50,8 @@ export interface ForwardOptions {
   readonly probes: PeerProbes;
   /** Whether the other node still has its session. Without one it has no tenants, and its answer is not waited for. */
   isLive(): boolean;
+  /** A stream of notifications ends when this aborts; its caller opens it again elsewhere. */
+  readonly until?: AbortSignal;
 }
 
 const CHECK_EVERY_MS = 500;
@@ -105,7 +107,7 @@ export async function forwardRequest(options: ForwardOptions): Promise<ForwardRe
       signal: giveUp.signal,
       ...(request.method === "POST" ? { body } : {}),
     });
-    const result = await passOn(response, signatures, node, envelope, ended);
+    const result = await passOn(response, options, envelope, ended);
     isPassedOn = result.kind === "answered";
     return result;
   } catch (error) {
@@ -120,8 +122,7 @@ export async function forwardRequest(options: ForwardOptions): Promise<ForwardRe
 
 async function passOn(
   response: Response,
-  signatures: FleetSignatures,
-  { incarnation }: NodeSession,
+  { signatures, node: { incarnation }, until }: ForwardOptions,
   envelope: ForwardEnvelope,
   sent: SentRequest,
 ): Promise<ForwardResult> {
@@ -135,14 +136,22 @@ async function passOn(
   const headers = new Headers();
   for (const [name, value] of response.headers) if (!NOT_PASSED.has(name)) headers.append(name, value);
   const isStream = headers.get("content-type")?.startsWith("text/event-stream") === true;
-  const body = isStream && response.body ? untilEnd(response.body, sent) : await response.arrayBuffer();
+  const body = isStream && response.body ? untilEnd(response.body, sent, until) : await response.arrayBuffer();
   if (!isStream) sent.end();
   return { kind: "answered", response: new Response(body, { status: response.status, headers }) };
 }
 
-/** The stream as it arrives; `sent` ends with it. */
-function untilEnd(body: ReadableStream<Uint8Array>, sent: SentRequest): ReadableStream<Uint8Array> {
+/** The stream as it arrives, or until `until` aborts; `sent` ends with it. */
+function untilEnd(
+  body: ReadableStream<Uint8Array>,
+  sent: SentRequest,
+  until?: AbortSignal,
+): ReadableStream<Uint8Array> {
   const reader = body.getReader();
+  // A read that waits is answered as at the end of the stream.
+  const stop = () => void reader.cancel().catch(() => undefined);
+  until?.addEventListener("abort", stop, { once: true });
+  if (until?.aborted) stop();
   return new ReadableStream({
     async pull(controller) {
       try {

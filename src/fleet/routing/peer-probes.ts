@@ -41,6 +41,11 @@ export class PeerProbes {
     this.clock = clock;
   }
 
+  /** Requests to other nodes whose answers have not ended. */
+  get open(): number {
+    return this.nodes.values().reduce((sum, { open }) => sum + open, 0);
+  }
+
   /** It did not answer its last probes. It is probed until it answers again. */
   isSilent(incarnation: string): boolean {
     return this.silent.has(incarnation);

@@ -29,6 +29,8 @@ import {
   type ReceivedRequest,
 } from "./fleet/fleet-door.ts";
 import { addFleetGauges } from "./fleet/fleet-gauges.ts";
+import { lingerInFleet, untilAnswered } from "./fleet/leave-fleet.ts";
+import { readinessOf } from "./fleet/readiness.ts";
 import { createGuards, PREFLIGHT, type RequestGuards } from "./host-and-origin.ts";
 import { PlainRequests } from "./plain-requests.ts";
 import { challenge, METADATA_PATH, resourceMetadata } from "./protected-resource.ts";
@@ -82,8 +84,6 @@ const SWEEP_MS = 5_000;
 const IDLE_SECONDS = 60;
 /** Time for the answers in progress when the server ends. */
 const DRAIN_MS = 300;
-/** Replicas that are behind for longer are a fault of the storage. */
-const LATE_REPLICA_S = 30;
 /** Time for the calls in progress of a tenant that another node of the fleet gets. */
 const CLOSE_LOST_MS = 5_000;
 
@@ -151,11 +151,14 @@ class McpHttpServer implements HttpServer {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.ending.signal.aborted) return;
-    // Requests are accepted and sent to the next owners meanwhile.
-    await this.door?.fleet.drain();
-    this.ending.abort();
     const { clock } = this.options;
+    // Requests are accepted and sent to the next owners meanwhile.
+    if (this.door) await lingerInFleet(this.door.fleet, clock);
+    if (this.ending.signal.aborted) return;
+    this.ending.abort();
     const stopped = this.server.stop(false);
+    this.door?.endStreams();
+    if (this.door) await untilAnswered(clock, () => this.isAnswering());
     const untilMs = clock.steadyMs() + DRAIN_MS;
     while (this.running > 0 && clock.steadyMs() < untilMs) await clock.sleep(10);
     await Promise.all([this.tenants.close(), this.liveTenants.close(), this.spans?.close(DRAIN_MS)]);
@@ -163,9 +166,21 @@ class McpHttpServer implements HttpServer {
     await stopped;
   }
 
+  private isAnswering(): boolean {
+    const passedOn = this.door?.fleet.probes.open ?? 0;
+    return this.running + passedOn + this.tenants.running + this.liveTenants.running > 0;
+  }
+
   fleetReport(): NodeReport {
     const { forwarded = 0, received = 0, live = 0 } = this.door?.counts ?? {};
-    return { open: this.tenants.open, forwarded, received, live };
+    const replicaLagS = this.door?.replicaLagS;
+    return {
+      open: this.tenants.open,
+      forwarded,
+      received,
+      live,
+      ...(replicaLagS === undefined ? {} : { replicaLagS }),
+    };
   }
 
   private createTenants(isLiveOnly: boolean): Tenants {
@@ -278,12 +293,7 @@ class McpHttpServer implements HttpServer {
   private readiness(): Response {
     if (this.ending.signal.aborted) return plainAnswer("ending", 503);
     if (this.door === null) return plainAnswer("ready");
-    const { fleet } = this.door;
-    if (fleet.isLeaving) return plainAnswer("leaving the fleet", 503);
-    if (!fleet.isHeld)
-      return plainAnswer("ready; the fleet's database does not answer, so answers come from Prefect alone");
-    const lagS = Math.round(this.door.replicaLagMs / 1000);
-    return plainAnswer(lagS < LATE_REPLICA_S ? "ready" : `ready; replicas of records are ${lagS} s behind`);
+    return plainAnswer(...readinessOf(this.door));
   }
 
   private async route(pathname: string, received: ReceivedRequest, server: Server<unknown>): Promise<Response> {

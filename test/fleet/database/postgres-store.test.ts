@@ -127,3 +127,25 @@ test("a session is renewed while more claims than there are connections wait", a
   const fences = (await Promise.all(claims)).map((claim) => (claim.kind === "held" ? claim.fence : 0));
   expect(fences.toSorted()).toEqual([2, 3, 4, 5, 6, 7]);
 });
+
+test("a node begins beside neighbouring minor versions, and not beside others that run", async () => {
+  const { sessions } = await store.renew(renewal(crypto.randomUUID()));
+  for (const { incarnation } of sessions) await store.end(incarnation, null);
+  const begin = async (version: string) => {
+    const incarnation = crypto.randomUUID();
+    return { incarnation, other: await store.begin({ ...aNode(incarnation), version }) };
+  };
+  const first = await begin("1.4.7");
+  expect(first.other).toBeNull();
+  for (const version of ["1.3.9", "1.5.0", "1.4.0"]) {
+    const { other, incarnation } = await begin(version);
+    expect(other).toBeNull();
+    await store.end(incarnation, null);
+  }
+  for (const version of ["1.2.0", "1.6.0", "2.4.7", "0.4.7"]) expect((await begin(version)).other).toBe("1.4.7");
+  // One that was renewed longer ago belongs to no running node, even when it was not ended yet.
+  const sql = new SQL(`${server.url}/postgres`, { max: 1 });
+  await sql`UPDATE prefect_mcp_fleet.node SET renewed_at = now() - interval '16 seconds'`;
+  await sql.end();
+  expect((await begin("1.6.0")).other).toBeNull();
+});

@@ -17,6 +17,7 @@ import {
 } from "../../../fleet/routing/signature.ts";
 import type { Clock } from "../../../lib/clock.ts";
 import { own, type Sentence } from "../../../lib/shown-text.ts";
+import { isListen } from "../requests/inspect-message.ts";
 import { refusal } from "../requests/refusals.ts";
 import type { TenantTarget } from "../tenants/tenant-headers.ts";
 
@@ -88,6 +89,8 @@ export class FleetDoor {
   private readonly signatures: FleetSignatures;
   /** Tenants that this node owns and has opened, with the number of the lease. */
   private readonly opened = new Map<string, OpenedTenant>();
+  /** Ends the streams of notifications that are passed on. */
+  private readonly ending = new AbortController();
   private forwardedCount = 0;
   private receivedCount = 0;
   private liveCount = 0;
@@ -109,6 +112,11 @@ export class FleetDoor {
   /** 0 where records are not replicated. */
   get replicaLagMs(): number {
     return this.options.records?.lagMs() ?? 0;
+  }
+
+  /** Undefined where records are not replicated. */
+  get replicaLagS(): number | undefined {
+    return this.options.records && Math.round(this.replicaLagMs / 1000);
   }
 
   get fleet(): Fleet {
@@ -153,7 +161,9 @@ export class FleetDoor {
 
   /** Names the node that answered, and marks an answer to another node as one of this node. */
   sealed(response: Response, { forwarded }: ReceivedRequest, isOwner: boolean): Response {
-    const { name } = this.options.fleet;
+    const { name, isLeaving } = this.options.fleet;
+    // The caller's next request has to find another node.
+    if (isLeaving) response.headers.set("connection", "close");
     // An answer that was passed on names its node already.
     if (!response.headers.has(FLEET_NODE_HEADER)) response.headers.set(FLEET_NODE_HEADER, name);
     if (forwarded === null) return response;
@@ -236,6 +246,11 @@ export class FleetDoor {
     return { kind: "answered", response: refusal({ status: 404, message }) };
   }
 
+  /** Callers open their streams again, at another node. */
+  endStreams(): void {
+    this.ending.abort();
+  }
+
   private async forward({ received, callerId, body }: ForwardedCall, node: NodeSession) {
     const { fleet, clock } = this.options;
     const result = await forwardRequest({
@@ -247,6 +262,7 @@ export class FleetDoor {
       body: body === undefined ? "" : JSON.stringify(body),
       clock,
       probes: fleet.probes,
+      ...(received.request.method === "GET" || isListen(body) ? { until: this.ending.signal } : {}),
       isLive: () => fleet.nodes.some(({ incarnation }) => incarnation === node.incarnation),
     });
     if (result.kind === "answered") this.forwardedCount += 1;

@@ -82,6 +82,11 @@ export class Tenants {
     return this.hosts.values().reduce((sum, host) => sum + (host.isOpen ? 1 : 0), 0);
   }
 
+  /** Calls being answered. */
+  get running(): number {
+    return this.hosts.values().reduce((sum, host) => sum + host.running, 0);
+  }
+
   get streams(): number {
     return this.hosts.values().reduce((sum, host) => sum + host.streams, 0);
   }
