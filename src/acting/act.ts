@@ -18,7 +18,7 @@ import { sendPlan } from "./send.ts";
 export interface ChangeCall {
   readonly tool: ActingToolName;
   readonly verb: string;
-  /** The arguments that decide what is done. A confirmation counts only for the same ones. */
+  /** The arguments that decide what is done. A confirmation counts only for the same ones, of the same caller. */
   readonly args: unknown;
   /** The token that confirms, from an argument or from the user's answer. */
   readonly token: string | null;
@@ -140,8 +140,9 @@ function permissionOf({ tool, verb }: ChangeCall): Permission {
   return `${tool}.${verb}`;
 }
 
-function digestOfCall({ tool, verb, args }: ChangeCall): string {
-  return digestOf([tool, verb, sorted(args)]);
+/** With who was shown the preview. An address over HTTP says not who calls, and may be another one for the next call. */
+function digestOfCall({ tool, verb, args, callerId }: ChangeCall): string {
+  return digestOf([tool, verb, callerId?.startsWith("ip:") === true ? null : callerId, sorted(args)]);
 }
 
 /** Without the states that are shown: a deployment becomes NOT_READY by itself. What matters for the change is in `seen`. */

@@ -120,6 +120,22 @@ test("of two confirmations at the same time one is carried out", async () => {
   expect(the.sent).toHaveLength(1);
 });
 
+test("a confirmation counts for the caller who saw the preview, and an address is no caller", async () => {
+  await using the = await openActingHarness();
+  const args = { deployment: DEPLOYMENT };
+  const { structured: shown } = await the.call("run_deployment", args, { callerId: "sub:ann" });
+  const { confirm } = shown.preview;
+  for (const callerId of ["sub:bob", "ip:10.0.0.1", undefined]) {
+    const { structured } = await the.call("run_deployment", { ...args, confirm }, { callerId });
+    expect(structured.message).toBe("This confirmation was given for another call.");
+  }
+  expect(the.sent).toEqual([]);
+  expect((await the.call("run_deployment", { ...args, confirm }, { callerId: "sub:ann" })).structured.done).toBe(1);
+  const byAddress = await the.call("run_deployment", args, { callerId: "ip:10.0.0.1" });
+  const moved = { ...args, confirm: byAddress.structured.preview.confirm };
+  expect((await the.call("run_deployment", moved, { callerId: "ip:10.0.0.2" })).structured.done).toBe(1);
+});
+
 test("a token of one process is refused by the next one", async () => {
   await using before = await openActingHarness();
   const confirmed = await previewed(before, "run_deployment", { deployment: DEPLOYMENT });

@@ -15,7 +15,7 @@ export function callWith(
   args: unknown,
   options: CallOptions = {},
 ): Promise<CallResult> {
-  const { signal = new AbortController().signal, progress = () => undefined, isCloud = false } = options;
+  const { signal = new AbortController().signal, progress = () => undefined, isCloud = false, callerId } = options;
   const tenant = {
     version: "9.9.9",
     logger: createLogger("error", (line) => {
@@ -26,5 +26,5 @@ export function callWith(
     query: () => query,
     onToolsChanged: () => () => undefined,
   };
-  return callTool(tenant, tool, args, { signal, progress });
+  return callTool(tenant, tool, args, { signal, progress, callerId });
 }
