@@ -203,7 +203,11 @@ function carriedOut(objects: Objects, { method, path, body }: WriteRequest): unk
   const [, kind = "", id = "", action = ""] = /^\/((?:v2\/)?\w+)\/([^/]*)(?:\/(\w+))?/.exec(path) ?? [];
   switch (`${method} ${kind} ${action}`) {
     case "POST deployments create_flow_run": {
-      const run = aFlowRun({ deployment_id: id, state_type: "SCHEDULED", ...body });
+      const { flow_id } = row(objects.deployments, id);
+      const isSame = (one: JsonObject) => one.idempotency_key === body.idempotency_key && one.flow_id === flow_id;
+      const before = objects.flowRuns.find((one) => isSame(one as unknown as JsonObject));
+      if (before) return before;
+      const run = aFlowRun({ deployment_id: id, state_type: "SCHEDULED", ...body, flow_id: flow_id ?? anId() });
       objects.flowRuns.push(run);
       return run;
     }

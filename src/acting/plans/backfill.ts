@@ -2,7 +2,7 @@
 import { AppError } from "../../errors.ts";
 import { isJsonObject } from "../../lib/exact-json.ts";
 import { asName, asReason, counted, sentence } from "../../lib/shown-text.ts";
-import { addUs, DAY_US, formatIsoSeconds, parseDurationUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
+import { addUs, DAY_US, formatIsoUs, parseDurationUs, parseIsoUs, type ServerUs } from "../../lib/time.ts";
 import type { Json, JsonObject } from "../../model/objects.ts";
 
 const DEFAULT_RUNS = 20;
@@ -44,10 +44,21 @@ function valuesOf(name: string, values: Json): readonly Json[] {
   );
 }
 
-/** Days are written as days, other times as ISO 8601. `to` is the last one. */
-function datesOf(name: string, { from, to, step = "1d" }: JsonObject): string[] {
-  const isDay = DATE.test(String(from)) && DATE.test(String(to));
-  const [fromUs, toUs] = [from, to].map((text) => parseIsoUs(isDay ? `${text}T00:00:00Z` : String(text)));
+/** Days are written as days, other times as ISO 8601 in UTC. `to` is the last one. */
+function datesOf(name: string, { from, to, step = "1d", ...others }: JsonObject): string[] {
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) {
+    throw new AppError(
+      "invalid_input",
+      sentence`backfill.${asName(name)}: a range of times has no ${asName(unknown)}`,
+      {
+        hint: sentence`It has from, to and step. ${asReason(EXAMPLE)}`,
+      },
+    );
+  }
+  const texts = [from, to].map((text) => String(text).trim());
+  const isDay = texts.every((text) => DATE.test(text));
+  const [fromUs, toUs] = texts.map((text) => parseIsoUs(isDay ? `${text}T00:00:00Z` : text));
   const stepUs = parseDurationUs(String(step));
   if (fromUs === undefined || toUs === undefined || stepUs === undefined || stepUs <= 0) {
     throw new AppError(
@@ -57,6 +68,11 @@ function datesOf(name: string, { from, to, step = "1d" }: JsonObject): string[] 
         hint: EXAMPLE,
       },
     );
+  }
+  if (stepUs % DAY_US === 0 && new Set(texts.map(offsetOf)).size > 1) {
+    throw new AppError("invalid_input", sentence`backfill.${asName(name)}: from and to have different UTC offsets`, {
+      hint: 'Where clocks change, days have not 24 h. Give days such as "2026-03-28", one offset, or the times as a list.',
+    });
   }
   if (toUs < fromUs) throw new AppError("invalid_input", sentence`backfill.${asName(name)}: from is after to`);
   const count = Math.floor((toUs - fromUs) / stepUs) + 1;
@@ -68,7 +84,13 @@ function datesOf(name: string, { from, to, step = "1d" }: JsonObject): string[] 
   const areDays = isDay && stepUs % DAY_US === 0;
   return Array.from({ length: count }, (_, index) => {
     const at: ServerUs = addUs(fromUs, index * stepUs);
-    const text = formatIsoSeconds(at);
+    const text = formatIsoUs(at);
     return areDays ? text.slice(0, 10) : text;
   });
+}
+
+/** `Z` is `+00:00`, and so is a time without one. */
+function offsetOf(text: string): string {
+  const found = /([+-]\d\d):?(\d\d)$/.exec(text.slice(10));
+  return found === null ? "+00:00" : `${found[1]}:${found[2]}`;
 }

@@ -123,7 +123,8 @@ interface NewState {
 
 /** A type of state, or `TYPE:Name`. */
 function stateOf(text: string | undefined): NewState {
-  const [type = "", name] = (text ?? "").split(":").map((part) => part.trim());
+  const [head = "", ...rest] = (text ?? "").split(":");
+  const [type, name] = [head.trim(), rest.join(":").trim()];
   const known = STATE_TYPES.find((one) => one === type.toUpperCase());
   if (known) return { type: known, ...(name ? { name } : {}) };
   throw new AppError("invalid_input", sentence`argument "to": ${quote(text ?? "")} is not a state`, {
