@@ -85,7 +85,7 @@ function section(client: McpClient): string {
     ...(id === "cursor" || id === "vscode" ? [`- **Link:** \`${installLinks()[id].own}\``] : []),
     `- **File:** ${where}`,
     `- **Variables that reach the server:** ${PASSING[passes]}`,
-    `- **No question for tools that read:** ${allowing === null ? "it has no such rule in a file." : `\`setup --client ${id} --allow\``}`,
+    `- **No question for tools that read:** ${typeof allowing === "object" && "byHand" in allowing ? `\`setup\` does not write it: ${String(allowing.byHand)}.` : `\`setup --client ${id} --allow\``}`,
     ...breaks.map((text) => `- **Where it breaks:** ${text}`),
     `- **How to look:** ${log}`,
     "",

@@ -219,8 +219,9 @@ function notesOf(plan: ClientPlan, kept: readonly string[], approved: readonly s
       sentence`Kept from the present entry: ${asNames(kept)}. --replace writes the entry without that.`,
     isOff && own("The server is switched off there and stays so: switch it on in the client."),
     approved.length > 0 &&
-      client.allowing === null &&
-      own("It has no allow rule in a file; allow the tools when it asks."),
+      typeof client.allowing === "object" &&
+      "byHand" in client.allowing &&
+      sentence`setup does not write its rules for tools that need no question: ${client.allowing.byHand}.`,
     repository !== null &&
       sentence`The file is in the git repository ${asPlace(repository)}: paths of this computer would be committed with it.`,
   ];

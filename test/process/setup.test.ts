@@ -343,6 +343,41 @@ describe("setup", () => {
     });
   });
 
+  test("writes the shape that the file of opencode has, one entry, without `enabled` in version 2", async () => {
+    using place = makePlace();
+    const path = join(place.dir, ".config", "opencode", "opencode.json");
+    mkdirSync(dirname(path), { recursive: true });
+    const add = async (text: object) => {
+      writeFileSync(path, JSON.stringify(text));
+      expect((await setup(place, ["--client", "opencode", "--yes"])).code).toBe(0);
+      const after = JSON.parse(readFileSync(path, "utf8"));
+      expect((await setup(place, ["--client", "opencode", "--remove", "--yes"])).code).toBe(0);
+      expect(JSON.parse(readFileSync(path, "utf8"))).not.toMatchObject({ mcp: { prefect: {} } });
+      return after.mcp;
+    };
+    const docs = { type: "local", command: ["x"] };
+    const own = { type: "local", command: expect.any(Array) };
+    expect(await add({ mcp: { servers: { docs } } })).toEqual({ servers: { docs, prefect: own } });
+    expect(await add({ mcp: { docs } })).toEqual({ docs, prefect: { ...own, enabled: true } });
+    const ours = { type: "local", command: ["bunx", "prefect-mcp-bun"], disabled: true };
+    expect(await add({ mcp: { servers: { prefect: ours } } })).toEqual({
+      servers: { prefect: { ...own, disabled: true } },
+    });
+    const older = { type: "local", command: ["bunx", "prefect-mcp-bun"], enabled: false };
+    expect(await add({ mcp: { servers: { docs }, prefect: older } })).toEqual({
+      servers: { docs },
+      prefect: { ...own, enabled: false },
+    });
+  });
+
+  test("says where the rules are that it does not write", async () => {
+    using place = makePlace();
+    const { stdout } = await setup(place, ["--client", "cursor,goose", "--allow", "--print"]);
+    expect(stdout).toContain("setup does not write its rules for tools that need no question: list `prefect:TOOL` in");
+    expect(stdout).toContain("`permission.yaml` beside `config.yaml`");
+    expect(stdout).not.toContain("no allow rule");
+  });
+
   test("names the Prefect of each client where they differ", async () => {
     using place = makePlace();
     const entry = { command: "bunx", args: ["prefect-mcp-bun", "--api-url", "https://p.example/api"] };

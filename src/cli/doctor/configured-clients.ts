@@ -59,8 +59,12 @@ async function entriesOf(client: McpClient, { machine, command }: ConfiguredClie
   try {
     const { text } = readConfigFile(path);
     if (text === null) return [];
-    const servers = readEntry(await loadFormat(client.format), text, client.servers);
-    const entries = isPlainTable(servers) ? Object.entries(servers) : [];
+    const format = await loadFormat(client.format);
+    const tables = [client.servers, client.otherShape?.servers ?? []].filter((path) => path.length > 0);
+    const entries = tables.flatMap((path) => {
+      const servers = readEntry(format, text, path);
+      return isPlainTable(servers) ? Object.entries(servers) : [];
+    });
     return entries.flatMap(([name, value]) => {
       const isContainer = isInContainer(value);
       const entry = isContainer || isOurs(value, command) ? knownEntry(value) : null;

@@ -1,5 +1,6 @@
 /** What makes an MCP client: where its settings are, and how it writes down a server. */
 
+import type { Sentence } from "../../lib/shown-text.ts";
 import type { ConfigFormat, Member } from "./formats/format.ts";
 
 /** The machine, as far as paths depend on it. Values are passed in, so that a test can stand for any system. */
@@ -63,14 +64,21 @@ export interface McpClient {
    * a secret; `few`, a fixed list (HOME, PATH and similar) or, for a desktop program, those of the desktop and not of a shell.
    */
   readonly passes: "all" | "no-secrets" | "few";
-  /** How tools are allowed without a question; null where the client has no such rule in a file. */
-  readonly allowing: "entry" | AllowFile | null;
+  /** Another shape of the file that the client reads too; it is written where the file has it. */
+  readonly otherShape?: FileShape;
+  /** How tools are allowed without a question; a text: where a person can do that, because `setup` does not. */
+  readonly allowing: "entry" | AllowFile | { readonly byHand: Sentence };
   /** The client's own command that adds a server. `words`: the command of the server. */
   line?(name: string, words: readonly string[]): string;
   /** What goes wrong with this client, one sentence each. */
   readonly breaks: readonly string[];
   /** How to see what the client and the server say. */
   readonly log: string;
+}
+
+export interface FileShape extends Pick<McpClient, "servers" | "entry"> {
+  /** Whether a file has this shape. `root`: its value; `name`: of the server. */
+  isIn(root: unknown, name: string): boolean;
 }
 
 /** Allow rules that are in another file than the servers. */

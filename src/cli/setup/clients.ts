@@ -2,8 +2,10 @@
  * The clients that `setup` knows. README's table and docs/clients.md are made from the same table (`scripts/packaging/client-docs.ts`), so a client is
  * added and corrected here only. Files and fields: the documentation of each client; `bun run test:clients` checks them with the programs.
  */
+import { own } from "../../lib/shown-text.ts";
 import type { Launch, Machine, McpClient } from "./client.ts";
 import { appFolder, configFolder, inHome, namedFolder, pathsOf } from "./client-folders.ts";
+import { isPlainTable, valueIn } from "./formats/nested.ts";
 
 /** Members that most clients share. */
 function plain({ command, args, env }: Launch) {
@@ -85,7 +87,7 @@ export const CLIENTS: readonly McpClient[] = [
     servers: ["mcpServers"],
     entry: plain,
     passes: "few",
-    allowing: null,
+    allowing: { byHand: own("allow the tool when it asks") },
     breaks: [
       "It does not have the PATH of a shell, so `bunx` is not found (`spawn bunx ENOENT`): the file needs the absolute path of Bun.",
       "It reads the file at its start only: quit it, also from the menu bar or tray, and start it again.",
@@ -105,7 +107,11 @@ export const CLIENTS: readonly McpClient[] = [
     servers: ["mcpServers"],
     entry: plain,
     passes: "few",
-    allowing: null,
+    allowing: {
+      byHand: own(
+        "list `prefect:TOOL` in `mcpAllowlist` of `~/.cursor/permissions.json`; it replaces the list in its settings (https://cursor.com/docs/reference/permissions)",
+      ),
+    },
     breaks: [
       "Started from the desktop it does not have the PATH of a shell (`spawn bunx ENOENT`).",
       "A new server may be off: Settings → MCP has a switch for each.",
@@ -124,7 +130,7 @@ export const CLIENTS: readonly McpClient[] = [
     servers: ["servers"],
     entry: stdio,
     passes: "few",
-    allowing: null,
+    allowing: { byHand: own("allow the tool when it asks") },
     line: (name, [command = "", ...args]) => `code --add-mcp '${JSON.stringify({ name, command, args })}'`,
     breaks: [
       "The key is `servers`, not `mcpServers`.",
@@ -145,7 +151,7 @@ export const CLIENTS: readonly McpClient[] = [
     servers: ["mcpServers"],
     entry: plain,
     passes: "few",
-    allowing: null,
+    allowing: { byHand: own("allow the tool when it asks") },
     breaks: [
       "It offers at most 100 tools of all servers together.",
       "After a change of the file, press Refresh in the list of servers.",
@@ -189,7 +195,11 @@ export const CLIENTS: readonly McpClient[] = [
     servers: ["mcpServers"],
     entry: plain,
     passes: "no-secrets",
-    allowing: null,
+    allowing: {
+      byHand: own(
+        'a rule with `mcpName`, `toolName` and `decision = "allow"` in a file of `~/.gemini/policies/` (https://geminicli.com/docs/reference/policy-engine/)',
+      ),
+    },
     line: (name, words) => `gemini mcp add -s user ${name} ${quoted(words)}`,
     breaks: [
       "Without `-s user` the server is added to the current project only.",
@@ -211,7 +221,7 @@ export const CLIENTS: readonly McpClient[] = [
     servers: ["context_servers"],
     entry: (launch) => ({ source: "custom", ...plain(launch), env: launch.env }),
     passes: "few",
-    allowing: null,
+    allowing: { byHand: own("`agent.tool_permissions` in `settings.json` (https://zed.dev/docs/ai/tool-permissions)") },
     breaks: ["Started from the desktop it does not have the PATH of a shell."],
     log: "Command “zed: open log”; the dot beside the server in the settings of the Agent panel.",
   },
@@ -235,8 +245,25 @@ export const CLIENTS: readonly McpClient[] = [
       enabled: true,
       ...(Object.keys(env).length > 0 ? { environment: env } : {}),
     }),
+    // Version 2, https://opencode.ai/docs/mcp-servers; it reads the shape of version 1 as well, and has no `enabled`.
+    otherShape: {
+      servers: ["mcp", "servers"],
+      entry: ({ command, args, env }) => ({
+        type: "local",
+        command: [command, ...args],
+        ...(Object.keys(env).length > 0 ? { environment: env } : {}),
+      }),
+      isIn(root, name) {
+        const servers = valueIn(root, ["mcp", "servers"]);
+        // In version 1 a server could have the name "servers".
+        const isTable = isPlainTable(servers) && typeof servers.type !== "string";
+        return isTable && valueIn(root, ["mcp", name]) === undefined;
+      },
+    },
     passes: "all",
-    allowing: null,
+    allowing: {
+      byHand: own("`permission` in the same file (https://opencode.ai/v1/docs/permissions)"),
+    },
     breaks: ["`command` is one list of all words, and variables are in `environment`, not `env`."],
     log: "`opencode mcp list`; `~/.local/share/opencode/log/`.",
   },
@@ -261,7 +288,9 @@ export const CLIENTS: readonly McpClient[] = [
       timeout: 300,
     }),
     passes: "all",
-    allowing: null,
+    allowing: {
+      byHand: own("`permission.yaml` beside `config.yaml`, which `goose configure` writes (Tool Permission)"),
+    },
     breaks: ["An extension without `args` is ignored.", "The Desktop program does not have the PATH of a shell."],
     log: "`~/.local/state/goose/logs/` (Windows `%APPDATA%\\Block\\goose\\data\\logs\\`).",
   },
@@ -277,7 +306,7 @@ export const CLIENTS: readonly McpClient[] = [
     servers: ["mcpServers"],
     entry: (launch) => ({ type: "local", ...plain(launch), tools: ["*"] }),
     passes: "few",
-    allowing: null,
+    allowing: { byHand: own("allow the tool when it asks") },
     breaks: ["Without `tools` in the entry no tool is offered."],
     log: "`/mcp show prefect` inside a session; `~/.copilot/logs/`.",
   },

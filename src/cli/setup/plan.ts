@@ -55,15 +55,31 @@ function newEntry({ client, name, launch, approved }: PlanInput): Entry {
   return client.entry(launch, name, client.allowing === "entry" ? approved : []);
 }
 
+/** The client with the shape that its file has. Where the file cannot be read, the plan has the reason. */
+async function shapedClient({ client, machine, name }: Pick<EntryPlace, "client" | "machine" | "name">) {
+  const { otherShape } = client;
+  if (otherShape === undefined) return client;
+  try {
+    const { text } = readConfigFile(client.file(machine));
+    const root = readEntry(await loadFormat(client.format), text ?? "", []);
+    return otherShape.isIn(root, name) ? { ...client, ...otherShape } : client;
+  } catch {
+    return client;
+  }
+}
+
 /** What the file of the client has to contain, whether or not it can be edited. */
 export async function entryText(input: PlanInput): Promise<string> {
-  const { client, name, launch } = input;
-  const entry = newEntry({ ...input, launch: { ...launch, args: launch.shownArgs } });
+  const { name, launch } = input;
+  const client = await shapedClient(input);
+  const entry = newEntry({ ...input, client, launch: { ...launch, args: launch.shownArgs } });
   return (await loadFormat(client.format)).show([...client.servers, name], entry);
 }
 
 /** The entry of this program that the client has already; null where there is none, or the file cannot be read. */
-export async function presentEntry({ client, machine, name, words }: EntryPlace): Promise<KnownEntry | null> {
+export async function presentEntry(place: EntryPlace): Promise<KnownEntry | null> {
+  const { machine, name, words } = place;
+  const client = await shapedClient(place);
   try {
     const { text } = readConfigFile(client.file(machine));
     const entry = readEntry(await loadFormat(client.format), text ?? "", [...client.servers, name]);
@@ -75,8 +91,10 @@ export async function presentEntry({ client, machine, name, words }: EntryPlace)
 }
 
 /** Throws AppError where the file cannot be edited, or the name belongs to another server. */
-export async function planAdding(input: PlanInput): Promise<ClientPlan> {
-  const { client, machine, name, approved, droppedVariables, isReplacing } = input;
+export async function planAdding(given: PlanInput): Promise<ClientPlan> {
+  const client = await shapedClient(given);
+  const input = { ...given, client };
+  const { machine, name, approved, droppedVariables, isReplacing } = input;
   const path = [...client.servers, name];
   const entry = newEntry(input);
   const format = await loadFormat(client.format);
@@ -112,7 +130,9 @@ export async function planAdding(input: PlanInput): Promise<ClientPlan> {
 }
 
 /** Throws AppError like `planAdding`. */
-export async function planRemoving({ client, machine, name, words }: EntryPlace): Promise<ClientPlan> {
+export async function planRemoving(place: EntryPlace): Promise<ClientPlan> {
+  const { machine, name, words } = place;
+  const client = await shapedClient(place);
   const path = [...client.servers, name];
   const format = await loadFormat(client.format);
   const file = readConfigFile(client.file(machine), stateFolder(machine));
@@ -141,7 +161,7 @@ type EditRules = (
 
 /** The change of the file with allow rules, where that is another file than the one with the servers. */
 async function ruleChanges({ allowing }: McpClient, machine: Machine, edit: EditRules): Promise<FileChange[]> {
-  if (allowing === null || allowing === "entry") return [];
+  if (allowing === "entry" || "byHand" in allowing) return [];
   const { rule, rules } = allowing;
   const file = readConfigFile(allowing.file(machine), stateFolder(machine));
   const format = await loadFormat("json");
