@@ -101,7 +101,8 @@ const INTRO = `# Clients
 \`prefect-mcp-bun setup\` finds the clients of this list on this machine, shows what it would write, asks and writes it: with the absolute
 paths of Bun and of the program, for the user and not for one project. \`--print\` only shows. Run again, it keeps flags, variables and other
 members that were added to the entry by hand (\`--replace\` does not). A copy of each former text lies beside the file
-(\`….before-prefect-mcp-bun\`, \`….before-prefect-mcp-bun.2\`); \`--remove\` brings the first one back byte for byte, or takes out the entry alone
+(\`….before-prefect-mcp-bun\`, \`….before-prefect-mcp-bun.2\`), or, for a file in a git repository, in
+\`~/.local/state/prefect-mcp-bun/client-files\`; \`--remove\` brings the first one back byte for byte, or takes out the entry alone
 where something else has changed since. The entries below are what to write by hand, where \`bunx\` is on the client's PATH; a desktop
 program usually needs its absolute path.
 
