@@ -24,7 +24,8 @@ export interface FleetAnswer {
 
 export interface TestFleet extends AsyncDisposable {
   readonly databaseUrl: string;
-  start(name: string, env?: Readonly<Record<string, string>>): Promise<FleetNode>;
+  /** `command`: see `HttpProductOptions`. */
+  start(name: string, env?: Readonly<Record<string, string>>, command?: readonly string[]): Promise<FleetNode>;
 }
 
 export async function startTestFleet(prefectUrl: string): Promise<TestFleet> {
@@ -33,11 +34,12 @@ export async function startTestFleet(prefectUrl: string): Promise<TestFleet> {
   const nodes: FleetNode[] = [];
   return {
     databaseUrl,
-    async start(name, env = {}) {
+    async start(name, env = {}, command) {
       const database = startFaultProxy({ hostname: "127.0.0.1", port: Number(new URL(server.url).port) });
       const reached = { hostname: "127.0.0.1", port: 0 };
       const peers = startFaultProxy(reached);
       const product = await startHttpProduct({
+        ...(command ? { command } : {}),
         env: {
           PREFECT_API_URL: prefectUrl,
           PREFECT_MCP_FLEET_URL: `postgres://postgres@127.0.0.1:${database.port}/postgres`,
