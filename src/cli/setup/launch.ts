@@ -110,6 +110,8 @@ export function launchFor(client: McpClient, input: LaunchInput): ClientLaunch {
   const { auth, customHeaders } = input.resolved.settings;
   if (!Bun.deepEquals(seen.settings.auth, auth) || !Bun.deepEquals(seen.settings.customHeaders, customHeaders))
     throw secretError(client, input);
+  const ofShell = seen.values.filter(lostSettings(input.settingsWith({ ...present.env, ...env }, flags)));
+  if (ofShell.length > 0) notes.push(shellNote(client, ofShell));
   if (isTemporary(command))
     notes.push(own("Bun itself is in a cache that can be emptied: install it (https://bun.sh) and run setup again."));
   const merge = { flags, replaced: new Set(Object.keys(asked)), dropped: present.dropped };
@@ -148,6 +150,12 @@ function absolute(flags: LaunchInput["flags"], { machine, cwd }: LaunchInput): R
   return Object.fromEntries(
     Object.entries(flags).map(([flag, value]) => [flag, flag === "data-dir" ? paths.resolve(cwd, value) : value]),
   );
+}
+
+/** The client passes them on, but has them only where its own shell has them. */
+function shellNote({ title }: McpClient, values: readonly SettingValue[]): Sentence {
+  const names = asNames(values.map(({ name }) => name));
+  return sentence`Variables of this shell that are not written down: ${names}. ${asPlace(title)} passes them on only when it is started from a shell that has them, not from a desktop: \`prefect-mcp-bun setup --profile NAME\` works in both.`;
 }
 
 function secretError({ title }: McpClient, { resolved, isSecret }: LaunchInput): AppError {

@@ -128,8 +128,11 @@ describe("what reaches the server", () => {
 
   test("a URL and other variables are written down only where the client does not pass them", () => {
     const env = { PREFECT_API_URL: "http://10.0.0.5:4200/api", PREFECT_MCP_RETENTION_DAYS: "30" };
-    expect(launch("claude-code", env)).toEqual({ line: "/bun /p.js", env: {}, notes: [] });
-    expect(launch("gemini", env)).toEqual({ line: "/bun /p.js", env: {}, notes: [] });
+    const ofShell = (title: string) => [
+      `Variables of this shell that are not written down: PREFECT_API_URL, PREFECT_MCP_RETENTION_DAYS. ${title} passes them on only when it is started from a shell that has them, not from a desktop: \`prefect-mcp-bun setup --profile NAME\` works in both.`,
+    ];
+    expect(launch("claude-code", env)).toEqual({ line: "/bun /p.js", env: {}, notes: ofShell("Claude Code") });
+    expect(launch("gemini", env)).toEqual({ line: "/bun /p.js", env: {}, notes: ofShell("Gemini CLI") });
     expect(launch("codex", env)).toEqual({
       line: "/bun /p.js --api-url http://10.0.0.5:4200/api",
       env: { PREFECT_MCP_RETENTION_DAYS: "30" },
@@ -146,7 +149,10 @@ describe("what reaches the server", () => {
 
   test("a credential that would not reach the server is an error, and is never written or shown", () => {
     const env = { PREFECT_API_URL: "https://p.example/api", PREFECT_API_KEY: "pnu_secret" };
-    expect(launch("claude-code", env)).toEqual({ line: "/bun /p.js", env: {}, notes: [] });
+    const notes = [
+      expect.stringMatching(/^Variables of this shell that are not written down: PREFECT_API_URL, PREFECT_API_KEY\./),
+    ];
+    expect(launch("claude-code", env)).toEqual({ line: "/bun /p.js", env: {}, notes });
     for (const id of ["codex", "gemini", "cursor"] as const) {
       expect(() => launch(id, env)).toThrow("PREFECT_API_KEY would not reach the server");
       expect(() => launch(id, env)).not.toThrow("pnu_secret");
