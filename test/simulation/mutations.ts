@@ -166,8 +166,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a state from REST replaces a newer one",
     file: "src/store/runs/flow-runs.ts",
-    find: "const isNewer = heldUs >",
-    replace: "const isNewer = false && heldUs >",
+    find: "const isLater = heldUs > restUs",
+    replace: "const isLater = false && heldUs > restUs",
   },
   {
     name: "deleted runs are never asked for",
