@@ -1,7 +1,7 @@
 /** Confirmed changes as tasks, as the official clients of both eras drive them: over HTTP, with two callers. */
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
-import { createTaskSessionFromClient } from "@modelcontextprotocol/ext-tasks/client";
+import { createTaskSessionFromClient, type JsonRpcResponse } from "@modelcontextprotocol/ext-tasks/client";
 import { Client as OldClient } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport as OldHttp } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { z } from "zod";
@@ -66,6 +66,12 @@ const { url } = http.server;
 afterAll(() => http[Symbol.asyncDispose]());
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
+/** An answer of JSON-RPC. */
+interface Answer {
+  readonly error?: Extract<JsonRpcResponse, { kind: "error" }>["error"];
+  readonly result: Extract<JsonRpcResponse, { kind: "result" }>["result"];
+}
+
 /** A session of ext-tasks, with the requests of the 2026 era sent as the package wants its host to. */
 async function session(era: "legacy" | "modern", token: string = TOKENS[0]) {
   const headers = bearer(token);
@@ -89,8 +95,7 @@ async function session(era: "legacy" | "modern", token: string = TOKENS[0]) {
           },
         },
       );
-      // biome-ignore lint/suspicious/noExplicitAny: an answer of JSON-RPC.
-      const answer = parse(await sent.text()) as any;
+      const answer = parse(await sent.text()) as Answer;
       return answer.error
         ? { kind: "error" as const, error: answer.error }
         : { kind: "result" as const, result: answer.result };
@@ -196,8 +201,7 @@ test("a client without the extension gets no task, and may not ask for one", asy
   const called = postModern(url, "tools/call", { name: "change_slowly", arguments: CONFIRMED }, { headers });
   await begun.promise;
   finish();
-  // biome-ignore lint/suspicious/noExplicitAny: an answer of JSON-RPC.
-  const answer = parse(await (await called).text()) as any;
+  const answer = parse(await (await called).text()) as Answer;
   expect(answer.result).toMatchObject({ resultType: "complete", structuredContent: { how: "seen" } });
   for (const method of ["tasks/get", "tasks/cancel", "tasks/update"]) {
     const id = "0".repeat(32);
