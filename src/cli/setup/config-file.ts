@@ -175,7 +175,7 @@ export function deleteBackups(file: ConfigFile, backups: readonly Backup[]): voi
   });
 }
 
-/** A rename replaces a read-only file too, but then somebody has protected it on purpose, or another program makes it. */
+/** A rename would replace a read-only file too. It is left alone: its owner has protected it, or another program writes it. */
 function writable(path: string, target: string): Stats {
   const stats = checked(path, target);
   if ((stats.mode & 0o222) === 0) throw refusal(path, own("it is read-only"));

@@ -93,7 +93,7 @@ function isStartGiven(args: { readonly occurred_after?: string | undefined; read
   return args.occurred_after !== undefined || (isJsonObject(args.filter) && args.filter.occurred !== undefined);
 }
 
-/** Without the empty buckets before the first event: where nobody asked for a start, they say nothing. */
+/** Without the empty buckets before the first event: where the call names no start, they only repeat that nothing was recorded earlier. */
 function fromFirst(groups: readonly EventGroup[]): readonly EventGroup[] {
   const first = groups.findIndex(({ count }) => count > 0);
   return groups.slice(Math.max(first, 0));

@@ -81,7 +81,7 @@ function groupText(group: FailureGroup): Sentence {
   return sentence`failed with ${withoutPeriod(errorText(error))}${place}${task}`;
 }
 
-/** That runs fail and complete by turns is the other half of the cause, where all failures have this error. */
+/** That some runs fail and others complete belongs to the same cause where all failures have this error, so one finding says both. */
 function flakinessOf(group: FailureGroup, facts: Facts): Sentence | "" {
   const id = group.runs[0]?.run.deployment_id ?? null;
   const runs = facts.ended.newest.filter(({ run }) => run.deployment_id === id);
