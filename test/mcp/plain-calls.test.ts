@@ -1,54 +1,11 @@
 /** The same random requests to a connection with plain calls and to one where the SDK answers everything: both write the same bytes. */
 import { expect, test } from "bun:test";
-import { serveStdio } from "@modelcontextprotocol/server/stdio";
-import { systemClock } from "../../src/lib/clock.ts";
 import { type Era, plainCall } from "../../src/mcp/plain-calls.ts";
-import { buildServer } from "../../src/mcp/server.ts";
-import { LineTransport } from "../../src/mcp/stdio/line-transport.ts";
-import { serveOverStdio } from "../../src/mcp/stdio/stdio.ts";
 import { waitUntil } from "../support/time/wait-until.ts";
-import { type FakeTenant, fakeTenant } from "./fake-tenant.ts";
 import { ENVELOPE, markedTool, randomSession } from "./random-calls.ts";
-import { makePipe } from "./stdio/pipe.ts";
+import { connect } from "./stdio/connection.ts";
 
 const INITIALIZE = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "test", version: "1" } };
-
-interface Connection {
-  readonly tenant: FakeTenant;
-  send(line: string): void;
-  lines(): readonly string[];
-  end(): Promise<void>;
-}
-
-function connect(usesPlainCalls: boolean): Connection {
-  const tenant = fakeTenant();
-  tenant.setTools([...tenant.tools(), markedTool]);
-  const stdin = makePipe();
-  let text = "";
-  const streams = {
-    input: stdin.readable,
-    write: async (more: string) => {
-      text += more;
-    },
-  };
-  const options = { clock: systemClock, signal: new AbortController().signal, streams };
-  const serve = async () => {
-    const transport = new LineTransport(streams, options);
-    const handle = serveStdio(() => buildServer(tenant), { transport });
-    await transport.ended;
-    await handle.close();
-  };
-  const served = usesPlainCalls ? serveOverStdio(tenant, options) : serve();
-  return {
-    tenant,
-    send: (line) => void stdin.write(`${line}\n`).catch(() => undefined),
-    lines: () => text.split("\n").slice(0, -1),
-    end: async () => {
-      await stdin.end();
-      await served;
-    },
-  };
-}
 
 interface Outgoing {
   readonly id?: number | string;
@@ -71,7 +28,7 @@ function comparable(written: readonly string[], sent: readonly string[]): string
 }
 
 async function play(era: Era, lines: readonly string[], usesPlainCalls: boolean) {
-  const connection = connect(usesPlainCalls);
+  const connection = connect(usesPlainCalls, markedTool);
   const answered = (id: string) =>
     waitUntil(`the answer to ${id}`, () => connection.lines().some((line) => line.includes(`"id":"${id}"`)));
   const opening =
@@ -108,7 +65,7 @@ test("a call before the SDK has answered a first request is left to the SDK, wha
   const line = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "instance" } });
   const written: (readonly string[])[] = [];
   for (const usesPlainCalls of [true, false]) {
-    const connection = connect(usesPlainCalls);
+    const connection = connect(usesPlainCalls, markedTool);
     connection.send(line);
     await waitUntil("an answer", () => connection.lines().length > 0);
     await connection.end();
@@ -118,7 +75,7 @@ test("a call before the SDK has answered a first request is left to the SDK, wha
 });
 
 test("a cancelled call ends and is not answered; a cancellation that the protocol does not allow is ignored", async () => {
-  const connection = connect(true);
+  const connection = connect(true, markedTool);
   const { seen } = connection.tenant;
   const send = (message: object) => connection.send(JSON.stringify({ jsonrpc: "2.0", ...message }));
   const cancel = (params: object) => send({ method: "notifications/cancelled", params });

@@ -1,15 +1,10 @@
 /** The same random openings to a connection that answers them itself and to one where the SDK answers everything: both write the same bytes. */
 import { expect, test } from "bun:test";
-import { serveStdio } from "@modelcontextprotocol/server/stdio";
-import { systemClock } from "../../../src/lib/clock.ts";
-import { buildServer } from "../../../src/mcp/server.ts";
-import { LineTransport } from "../../../src/mcp/stdio/line-transport.ts";
 import { Opening } from "../../../src/mcp/stdio/opening.ts";
-import { serveOverStdio } from "../../../src/mcp/stdio/stdio.ts";
 import { waitUntil } from "../../support/time/wait-until.ts";
 import { fakeTenant } from "../fake-tenant.ts";
 import { changeTool, randomNumbers } from "../random-calls.ts";
-import { makePipe } from "./pipe.ts";
+import { connect } from "./connection.ts";
 
 const APPS = { "io.modelcontextprotocol/ui": { mimeTypes: ["text/html;profile=mcp-app"] } };
 const REVISION = "io.modelcontextprotocol/protocolVersion";
@@ -114,31 +109,13 @@ function randomOpening(seed: number): string[] {
 }
 
 async function play(lines: readonly string[], answersItself: boolean): Promise<readonly string[]> {
-  const tenant = fakeTenant();
-  tenant.setTools([...tenant.tools(), changeTool]);
-  const stdin = makePipe();
-  let text = "";
-  const streams = {
-    input: stdin.readable,
-    write: async (more: string) => {
-      text += more;
-    },
-  };
-  const options = { clock: systemClock, signal: new AbortController().signal, streams };
-  const serve = async () => {
-    const transport = new LineTransport(streams, options);
-    const handle = serveStdio(() => buildServer(tenant), { transport });
-    await transport.ended;
-    await handle.close();
-  };
-  const served = answersItself ? serveOverStdio(tenant, options) : serve();
-  for (const line of lines) void stdin.write(`${line}\n`).catch(() => undefined);
+  const connection = connect(answersItself, changeTool);
+  for (const line of lines) connection.send(line);
   const { id } = JSON.parse(lines.at(-1) ?? "{}") as { id: number };
-  const written = () => text.split("\n").slice(0, -1);
+  const written = () => connection.lines();
   await waitUntil("the last answer", () => written().some((line) => line.includes(`"id":${JSON.stringify(id)}`)));
-  tenant.setTools(tenant.tools().slice(1));
-  await stdin.end();
-  await served;
+  connection.tenant.setTools(connection.tenant.tools().slice(1));
+  await connection.end();
   return written().map((line) => line.replace(/under reference [0-9a-f]{8}/g, "under reference 0"));
 }
 
